@@ -1,0 +1,2 @@
+//! Detour.
+pub mod reference;

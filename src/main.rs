@@ -1,0 +1,3 @@
+//! The `detour` command.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! The hermetic tests, in one binary so that they link once.
+mod reference;
