@@ -1,2 +1,4 @@
-//! Detour.
+//! Detour redirects the images that a Kubernetes cluster pulls.
 pub mod reference;
+pub mod rules;
+pub mod mapping;

@@ -1,0 +1,111 @@
+//! The rules in force, compiled, and the decision on an image.
+//!
+//! A [`Mapping`] is immutable and decides from nothing but itself and the
+//! arguments: no I/O, no clock, no lock.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod decide;
+mod exact;
+pub mod policy;
+pub mod reason;
+pub mod scope;
+mod table;
+mod template;
+mod trie;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+pub use decide::{Decision, Observed};
+
+use crate::rules::merge::{Layer, Merged};
+use crate::rules::{ImageMap, MapId, Mode, Rule};
+use policy::Policy;
+use table::Table;
+
+/// The rules in force, ready to decide.
+#[derive(Debug, Default)]
+pub struct Mapping {
+    /// Without their rules.
+    maps: Vec<ImageMap>,
+    rules: Vec<Bound>,
+    layers: BTreeMap<Layer, Table>,
+    namespaces: HashMap<String, Table>,
+    observes: bool,
+    policy: Policy,
+}
+
+/// A rule and the index of its map.
+#[derive(Debug)]
+struct Bound {
+    map: usize,
+    rule: Rule,
+}
+
+/// The index of a rule in [`Mapping::rules`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct RuleRef(usize);
+
+/// What names a rule: `KIND/[NAMESPACE/]NAME#RULE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleId<'m> {
+    /// The rule's map.
+    pub map: &'m MapId,
+    /// The rule's name, its index in brackets, or `default`.
+    pub rule: &'m str,
+}
+
+impl fmt::Display for RuleId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.map, self.rule)
+    }
+}
+
+impl Mapping {
+    /// Compiles the maps in force.
+    pub fn new(merged: Merged, policy: Policy) -> Self {
+        let mut mapping = Self { policy, ..Self::default() };
+        for (index, mut map) in merged.in_force.into_iter().enumerate() {
+            mapping.observes |= map.mode == Mode::Observe;
+            let table = match map.layer() {
+                Layer::Namespace => mapping.namespaces.entry(map.id.namespace.clone()).or_default(),
+                layer => mapping.layers.entry(layer).or_default(),
+            };
+            let rules = std::mem::take(&mut map.rules);
+            for rule in rules.into_iter().chain(map.default.take()) {
+                table.insert(RuleRef(mapping.rules.len()), &rule);
+                mapping.rules.push(Bound { map: index, rule });
+            }
+            mapping.maps.push(map);
+        }
+        mapping
+    }
+
+    /// The rules in force with their ids, in the order of layers, priority
+    /// and age.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = (RuleId<'_>, &Rule)> {
+        self.rules.iter().map(|bound| {
+            (RuleId { map: &self.maps[bound.map].id, rule: &bound.rule.name }, &bound.rule)
+        })
+    }
+
+    /// What is left alone, and what is recorded.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The tables that are visible to a namespace, in the order of layers.
+    fn tables(&self, namespace: &str) -> impl Iterator<Item = &Table> + Clone {
+        let first = self.layers.get(&Layer::Final).into_iter();
+        let rest = self.layers.range(Layer::Cluster..).map(|(_, table)| table);
+        first.chain(self.namespaces.get(namespace)).chain(rest)
+    }
+
+    fn rule(&self, at: RuleRef) -> &Rule {
+        &self.rules[at.0].rule
+    }
+
+    fn map_of(&self, at: RuleRef) -> &ImageMap {
+        &self.maps[self.rules[at.0].map]
+    }
+}

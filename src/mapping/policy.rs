@@ -1,0 +1,50 @@
+//! What is left alone whatever the rules say, and what is recorded.
+
+use super::reason::Reason;
+use super::scope::Pod;
+use crate::rules::selector::Globs;
+
+/// The label or annotation by which a pod asks to be left alone.
+pub const OPT_OUT_KEY: &str = "detour.dev/rewrite";
+/// The value that asks for it.
+pub const OPT_OUT_VALUE: &str = "disabled";
+/// The annotation that the kubelet puts on its pictures of static pods.
+const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
+
+/// The settings of this instance that a decision depends on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Namespaces that are left alone.
+    pub exempt_namespaces: Globs,
+    /// Owners, as `GROUP/KIND`, whose pods are left alone.
+    pub exempt_owners: Globs,
+    /// Keys of labels and annotations that opt out, besides [`OPT_OUT_KEY`].
+    pub opt_out_keys: Vec<String>,
+    /// The label that patched pods get: a valid key and value.
+    pub label: Option<(String, String)>,
+    /// Whether the user is told of rewritten images.
+    pub warnings: bool,
+}
+
+impl Policy {
+    /// Why the pod is left alone as a whole, if it is.
+    pub fn exemption(&self, pod: &Pod<'_>) -> Option<Reason> {
+        if self.exempt_namespaces.matches(pod.namespace) {
+            return Some(Reason::ExemptNamespace);
+        }
+        if pod.annotation(MIRROR_ANNOTATION).is_some() {
+            return Some(Reason::MirrorPod);
+        }
+        if self.opts_out(pod) {
+            return Some(Reason::OptedOut);
+        }
+        pod.is_owned_by(&self.exempt_owners).then_some(Reason::ExemptOwner)
+    }
+
+    fn opts_out(&self, pod: &Pod<'_>) -> bool {
+        let pairs = pod.labels.iter().chain(&pod.annotations);
+        pairs.filter(|(_, value)| *value == OPT_OUT_VALUE).any(|(key, _)| {
+            *key == OPT_OUT_KEY || self.opt_out_keys.iter().any(|other| other == key)
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! The rules of one layer (or one namespace), ready to be looked up.
+
+use std::collections::HashMap;
+
+use super::exact::{self, Exact};
+use super::template::{Backwards, Matched};
+use super::trie::Trie;
+use super::{Bound, RuleRef};
+use crate::reference::Reference;
+use crate::rules::target::Target;
+use crate::rules::{Matcher, Rule, Seen};
+
+/// The rules of the maps of a layer, and the places where they put images.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    exact: Exact,
+    patterns: Vec<RuleRef>,
+    prefixes: Trie<RuleRef>,
+    defaults: Vec<RuleRef>,
+    places: Places,
+}
+
+/// Where the rules put images: at a name, below a path, or by a template.
+#[derive(Debug, Default)]
+struct Places {
+    names: HashMap<Box<str>, Vec<RuleRef>>,
+    below: Trie<RuleRef>,
+    templates: Trie<(RuleRef, Backwards)>,
+    anywhere: Vec<(RuleRef, Backwards)>,
+}
+
+impl Table {
+    /// Adds a rule behind those that are asked before it.
+    pub(super) fn insert(&mut self, at: RuleRef, rule: &Rule) {
+        match &rule.matcher {
+            Matcher::Exact(reference) => self.exact.insert(reference, at),
+            Matcher::Prefix(prefix) => self.prefixes.insert(prefix, at),
+            Matcher::Pattern { .. } => self.patterns.push(at),
+            Matcher::All => self.defaults.push(at),
+        }
+        for target in rule.action.targets() {
+            self.places.insert(at, &rule.matcher, target);
+        }
+    }
+
+    /// The rule that decides on `image`, defaults aside, among those whose map
+    /// `accept` takes: exact, then patterns, then the longest prefix.
+    pub(super) fn find<'i>(
+        &self,
+        rules: &[Bound],
+        image: &'i Reference,
+        accept: &impl Fn(RuleRef) -> bool,
+    ) -> Option<(RuleRef, Matched<'i>)> {
+        let exact = || self.exact.find(image, accept).map(|rule| (rule, Matched::default()));
+        let pattern = || {
+            self.patterns.iter().filter(|rule| accept(**rule)).find_map(|&at| {
+                let Matcher::Pattern { pattern, on, .. } = &rules[at.0].rule.matcher else {
+                    return None;
+                };
+                let text = match on {
+                    Seen::Name => image.name(),
+                    Seen::Reference => image.as_str(),
+                };
+                let captures = Some(pattern.captures(text)?);
+                Some((at, Matched { rest: image.repository(), captures }))
+            })
+        };
+        let prefix = || {
+            self.prefixes.find(image.name(), &mut |&at, rest| {
+                accept(at).then_some((at, Matched { rest, captures: None }))
+            })
+        };
+        exact().or_else(pattern).or_else(prefix)
+    }
+
+    /// The default of the first map that `accept` takes.
+    pub(super) fn find_default<'i>(
+        &self,
+        image: &'i Reference,
+        accept: &impl Fn(RuleRef) -> bool,
+    ) -> Option<(RuleRef, Matched<'i>)> {
+        let rule = self.defaults.iter().copied().find(|rule| accept(*rule))?;
+        Some((rule, Matched { rest: image.repository(), captures: None }))
+    }
+
+    /// A rule that could have produced `image`, among those whose map
+    /// `is_visible` takes.
+    pub(super) fn find_place(
+        &self,
+        rules: &[Bound],
+        image: &Reference,
+        is_visible: &impl Fn(RuleRef) -> bool,
+    ) -> Option<RuleRef> {
+        self.places.find(rules, image, is_visible)
+    }
+}
+
+impl Places {
+    fn insert(&mut self, at: RuleRef, matcher: &Matcher, target: &Target) {
+        match target {
+            Target::Below(path) => self.below.insert(path, at),
+            Target::Name(name) => self.names.entry(name.name().into()).or_default().push(at),
+            Target::Template(template) => {
+                let registry = match matcher {
+                    Matcher::Exact(reference) => Some(reference.registry()),
+                    Matcher::Prefix(prefix) => prefix.split('/').next(),
+                    Matcher::Pattern { .. } | Matcher::All => None,
+                };
+                let backwards = Backwards::new(template, registry);
+                match backwards.head.is_empty() {
+                    true => self.anywhere.push((at, backwards)),
+                    false => self.templates.insert(&backwards.head.clone(), (at, backwards)),
+                }
+            }
+        }
+    }
+
+    fn find(
+        &self,
+        rules: &[Bound],
+        image: &Reference,
+        is_visible: &impl Fn(RuleRef) -> bool,
+    ) -> Option<RuleRef> {
+        let name = image.name();
+        let below = || self.below.find(name, &mut |&at, _| is_visible(at).then_some(at));
+        let named = || {
+            let mut named = self.names.get(name)?.iter().copied();
+            named.find(|at| is_visible(*at) && could_name(&rules[at.0].rule, image))
+        };
+        let produced = |(at, backwards): &(RuleRef, Backwards)| {
+            (is_visible(*at) && backwards.matches(image)).then_some(*at)
+        };
+        below()
+            .or_else(named)
+            .or_else(|| self.templates.find(name, &mut |entry, _| produced(entry)))
+            .or_else(|| self.anywhere.iter().find_map(produced))
+    }
+}
+
+fn could_name(rule: &Rule, image: &Reference) -> bool {
+    match &rule.matcher {
+        Matcher::Exact(pattern) => {
+            rule.action.targets().iter().any(|target| exact::could_produce(pattern, target, image))
+        }
+        // What a pattern matches is not known: any tag and digest may be its.
+        _ => true,
+    }
+}

@@ -1,0 +1,171 @@
+//! A rule's target filled in for an image, and read backwards.
+
+use regex::{Captures, Regex};
+
+use super::exact::LATEST;
+use crate::reference::{self, Reference};
+use crate::rules::target::{Field, Part, Target, Template};
+
+/// What a rule's matcher found out about an image.
+#[derive(Debug, Default)]
+pub(super) struct Matched<'i> {
+    /// What is appended to a target of the form [`Target::Below`], and `{rest}`.
+    pub(super) rest: &'i str,
+    /// The groups of its pattern.
+    pub(super) captures: Option<Captures<'i>>,
+}
+
+/// The image that `target` makes of `image`.
+///
+/// None when the result is no reference, or would drop the image's digest or
+/// join it to another tag.
+pub(super) fn apply(
+    target: &Target,
+    image: &Reference,
+    matched: &Matched<'_>,
+) -> Option<Reference> {
+    match target {
+        Target::Below(base) if matched.rest.is_empty() => combine(&parse(base)?, image),
+        Target::Below(base) => combine(&parse(&format!("{base}/{}", matched.rest))?, image),
+        Target::Name(name) => combine(name, image),
+        Target::Template(template) => {
+            let filled = parse(&fill(template, image, matched))?;
+            if !template.places_tag_or_digest() {
+                return combine(&filled, image);
+            }
+            let own_digest = filled.digest().is_some() && !template.has(Field::Digest);
+            let keeps_digest = filled.digest() == image.digest();
+            let keeps_tag = filled.digest().is_none()
+                || filled.tag().is_none_or(|tag| image.tag() == Some(tag));
+            (own_digest || (keeps_digest && keeps_tag)).then_some(filled)
+        }
+    }
+}
+
+/// Reads a result; a name without a registry is none, for it would go to
+/// Docker Hub.
+fn parse(text: &str) -> Option<Reference> {
+    let (head, _) = text.split_once('/')?;
+    if !reference::looks_like_registry(head) {
+        return None;
+    }
+    Reference::parse(text).ok().filter(|reference| !reference.registry().is_empty())
+}
+
+/// The target's name with the image's tag and digest.
+///
+/// The target's own tag counts only when the image has no digest; its own
+/// digest replaces both.
+fn combine(target: &Reference, image: &Reference) -> Option<Reference> {
+    let (tag, digest) = match (target.digest(), image.digest(), target.tag()) {
+        (Some(_), _, _) | (None, None, Some(_)) => return Some(target.clone()),
+        (None, digest, _) => (image.tag(), digest),
+    };
+    let mut text = target.name().to_owned();
+    text.extend(tag.into_iter().flat_map(|tag| [":", tag]));
+    text.extend(digest.into_iter().flat_map(|digest| ["@", digest]));
+    Reference::parse(&text).ok()
+}
+
+fn fill(template: &Template, image: &Reference, matched: &Matched<'_>) -> String {
+    let mut text = String::new();
+    for part in &template.parts {
+        text.push_str(match part {
+            Part::Literal(literal) => literal,
+            Part::Field(field) => value(*field, image, matched),
+        });
+    }
+    text
+}
+
+fn value<'v>(field: Field, image: &'v Reference, matched: &'v Matched<'_>) -> &'v str {
+    let repository = image.repository();
+    match field {
+        Field::Registry => image.registry(),
+        Field::Repository => repository,
+        Field::Short if image.registry() == reference::DEFAULT_REGISTRY => {
+            repository.strip_prefix("library/").unwrap_or(repository)
+        }
+        Field::Short => repository,
+        Field::Name => repository.rsplit('/').next().unwrap_or_default(),
+        Field::Rest => matched.rest,
+        Field::Tag if image.digest().is_none() => image.tag().unwrap_or(LATEST),
+        Field::Tag => image.tag().unwrap_or_default(),
+        Field::Digest => image.digest().unwrap_or_default(),
+        Field::Group(index) => {
+            let captures = matched.captures.as_ref();
+            captures.and_then(|groups| groups.get(index)).map_or("", |group| group.as_str())
+        }
+    }
+}
+
+/// A template read backwards: which references it could have produced.
+#[derive(Debug)]
+pub(super) struct Backwards {
+    /// The literal path that all of them start with; empty when there is none.
+    pub(super) head: String,
+    regex: Option<Regex>,
+}
+
+impl Backwards {
+    /// `registry` is that of the images that the rule matches, if only one.
+    pub(super) fn new(template: &Template, registry: Option<&str>) -> Self {
+        let head = match template.parts.first() {
+            Some(Part::Literal(text)) => {
+                text.rsplit_once('/').map(|(head, _)| head).unwrap_or_default().to_owned()
+            }
+            _ => String::new(),
+        };
+        let regex = Regex::new(&expression(template, registry)).ok();
+        Self { head, regex }
+    }
+
+    /// Whether the template could have produced `image`. A template whose
+    /// expression cannot be compiled counts as having produced all under its
+    /// head, for leaving an image alone is the safe side.
+    pub(super) fn matches(&self, image: &Reference) -> bool {
+        self.regex.as_ref().is_none_or(|regex| regex.is_match(image.as_str()))
+    }
+}
+
+const TAG: &str = "[A-Za-z0-9_.-]+";
+const DIGEST: &str = "[a-z0-9]+:[0-9a-f]+";
+
+fn expression(template: &Template, registry: Option<&str>) -> String {
+    let mut name = String::from("^");
+    let mut version: Option<String> = None;
+    for part in &template.parts {
+        let piece = match part {
+            Part::Literal(literal) => {
+                // The colon of a port stands before the first slash.
+                let path = if name.len() > 1 { 0 } else { literal.find('/').unwrap_or(0) };
+                match literal[path..].find([':', '@']) {
+                    Some(at) if version.is_none() => {
+                        name += &regex::escape(&literal[..path + at]);
+                        version = Some(regex::escape(&literal[path + at..]));
+                        continue;
+                    }
+                    _ => regex::escape(literal),
+                }
+            }
+            Part::Field(Field::Registry) => match registry {
+                Some(registry) => regex::escape(registry),
+                None => "(?:localhost|[!-.0-~]*[.:A-Z][!-.0-~]*)".to_owned(),
+            },
+            Part::Field(Field::Repository | Field::Short) => "[!-9;-?A-~]+".to_owned(),
+            Part::Field(Field::Rest) => "[!-9;-?A-~]*".to_owned(),
+            Part::Field(Field::Name) => "[!-.0-9;-?A-~]+".to_owned(),
+            Part::Field(Field::Tag) => TAG.to_owned(),
+            Part::Field(Field::Digest) => DIGEST.to_owned(),
+            Part::Field(Field::Group(_)) => "[!-~]*".to_owned(),
+        };
+        version.as_mut().unwrap_or(&mut name).push_str(&piece);
+    }
+    let end = match (version, template.places_tag_or_digest()) {
+        (version, true) => version.unwrap_or_default(),
+        (Some(own), false) if own.starts_with('@') || own.contains('@') => own,
+        (Some(own), false) => format!("(?:{own}|(?::{TAG})?@{DIGEST})"),
+        (None, false) => format!("(?::{TAG})?(?:@{DIGEST})?"),
+    };
+    format!("{name}{end}$")
+}

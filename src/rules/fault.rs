@@ -1,0 +1,84 @@
+//! What is wrong with a rules document, and where.
+
+use std::fmt;
+
+/// One fault: what, where, why, and what to write instead.
+///
+/// `Display` gives one line without control characters:
+/// `FILE:LINE: document N, KIND/NAME, rule RULE: WHAT; HINT`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// Name of the file or other source, as the operator wrote it.
+    pub file: String,
+    /// Line in that file, from 1; 0 where the source has no lines.
+    pub line: u64,
+    /// Number of the document in the file, from 1; 0 for the file as a whole.
+    pub document: usize,
+    /// `KIND/NAME` or `KIND/NAMESPACE/NAME`, as far as known.
+    pub map: Option<String>,
+    /// Name of the rule, or `rules[INDEX]`.
+    pub rule: Option<String>,
+    /// What is wrong.
+    pub what: String,
+    /// What to write instead.
+    pub hint: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = format!("{}:", self.file);
+        if self.line > 0 {
+            line += &format!("{}:", self.line);
+        }
+        let document = (self.document > 0).then(|| format!("document {}", self.document));
+        let rule = self.rule.as_ref().map(|rule| format!("rule {rule}"));
+        let place: Vec<String> = [document, self.map.clone(), rule].into_iter().flatten().collect();
+        if !place.is_empty() {
+            line += &format!(" {}:", place.join(", "));
+        }
+        line += &format!(" {}", self.what);
+        if !self.hint.is_empty() {
+            line += &format!("; {}", self.hint);
+        }
+        f.write_str(&line.replace(char::is_control, " "))
+    }
+}
+
+/// What the checks of one document set found.
+///
+/// Faults refuse the set, warnings do not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Each of them refuses the set.
+    pub faults: Vec<Fault>,
+    /// Allowed, but probably not what was meant.
+    pub warnings: Vec<Fault>,
+}
+
+/// The place in a document that a check is looking at.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) file: String,
+    pub(super) document: usize,
+    pub(super) map: Option<String>,
+    pub(super) rule: Option<String>,
+}
+
+impl Place {
+    pub(super) fn fault(
+        &self,
+        line: u64,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Fault {
+        Fault {
+            file: self.file.clone(),
+            line,
+            document: self.document,
+            map: self.map.clone(),
+            rule: self.rule.clone(),
+            what: what.into(),
+            hint: hint.into(),
+        }
+    }
+}

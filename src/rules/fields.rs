@@ -1,0 +1,119 @@
+//! Typed access to a [`Node`] that notes every fault and goes on.
+
+use super::fault::{Place, Report};
+use super::node::{Field, Node, Value};
+
+/// Longest text in a rules document, in bytes.
+pub const TEXT_BYTES_MAX: usize = 512;
+
+/// Walks one document; what it cannot use becomes a fault at [`Place`].
+#[derive(Debug)]
+pub(super) struct Checker {
+    pub(super) place: Place,
+    pub(super) report: Report,
+}
+
+/// The fields of a table whose names are all known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table<'n> {
+    fields: &'n [Field],
+}
+
+impl<'n> Table<'n> {
+    /// The field's value; a field that is null counts as absent.
+    pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
+        let field = self.fields.iter().find(|field| field.name == name)?;
+        (field.node.value != Value::Null).then_some(&field.node)
+    }
+}
+
+impl Checker {
+    pub(super) fn fault(&mut self, line: u64, what: impl Into<String>, hint: impl Into<String>) {
+        self.report.faults.push(self.place.fault(line, what, hint));
+    }
+
+    pub(super) fn warn(&mut self, line: u64, what: impl Into<String>, hint: impl Into<String>) {
+        self.report.warnings.push(self.place.fault(line, what, hint));
+    }
+
+    /// The table under `name`, with a fault for each field not in `known`.
+    pub(super) fn table<'n>(
+        &mut self,
+        node: &'n Node,
+        name: &str,
+        known: &[&str],
+    ) -> Option<Table<'n>> {
+        let Value::Table(fields) = &node.value else {
+            self.wrong_kind(node, name, "a table");
+            return None;
+        };
+        for field in fields.iter().filter(|field| !known.contains(&field.name.as_str())) {
+            let what = format!("unknown field {:?} in {name}", field.name);
+            self.fault(field.line, what, format!("known here: {}", known.join(", ")));
+        }
+        Some(Table { fields })
+    }
+
+    /// Text of at most [`TEXT_BYTES_MAX`] bytes.
+    pub(super) fn text<'n>(&mut self, node: &'n Node, name: &str) -> Option<&'n str> {
+        let Value::Text(text) = &node.value else {
+            self.wrong_kind(node, name, "text");
+            return None;
+        };
+        if text.len() > TEXT_BYTES_MAX {
+            let what = format!("{name} has {} bytes", text.len());
+            self.fault(node.line, what, format!("the limit is {TEXT_BYTES_MAX}"));
+            return None;
+        }
+        Some(text)
+    }
+
+    pub(super) fn boolean(&mut self, node: &Node, name: &str) -> Option<bool> {
+        match node.value {
+            Value::Bool(value) => Some(value),
+            _ => {
+                self.wrong_kind(node, name, "true or false");
+                None
+            }
+        }
+    }
+
+    pub(super) fn number(&mut self, node: &Node, name: &str) -> Option<f64> {
+        match node.value {
+            Value::Number(value) => Some(value),
+            _ => {
+                self.wrong_kind(node, name, "a number");
+                None
+            }
+        }
+    }
+
+    pub(super) fn list<'n>(&mut self, node: &'n Node, name: &str) -> Option<&'n [Node]> {
+        match &node.value {
+            Value::List(items) => Some(items),
+            _ => {
+                self.wrong_kind(node, name, "a list");
+                None
+            }
+        }
+    }
+
+    /// A list of texts with their lines; items that are none are faults.
+    pub(super) fn texts<'n>(&mut self, node: &'n Node, name: &str) -> Vec<(u64, &'n str)> {
+        let items = self.list(node, name).unwrap_or_default();
+        let text = |item: &'n Node| self.text(item, name).map(|text| (item.line, text));
+        items.iter().filter_map(text).collect()
+    }
+
+    fn wrong_kind(&mut self, node: &Node, name: &str, wanted: &str) {
+        let hint = match (&node.value, wanted) {
+            (Value::Bool(_) | Value::Number(_), "text") => "put it in quotes",
+            (Value::Text(_), "true or false") => "write it without quotes, in full",
+            (Value::Text(_), "a number") => "write it without quotes",
+            (Value::Text(_), "a list") => "write it in brackets: [\"...\"]",
+            _ => "see the documented example",
+        };
+        let what = format!("{name} must be {wanted}, not {}", node.value.kind());
+        self.fault(node.line, what, hint);
+    }
+}

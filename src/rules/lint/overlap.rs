@@ -1,0 +1,58 @@
+//! Rules whose target another map would rewrite.
+//!
+//! Such an image is kept where it is wherever both maps are visible, so this
+//! is allowed; the operator of the second map may wonder all the same.
+
+use std::collections::HashMap;
+
+use crate::rules::fault::Report;
+use crate::rules::target::Target;
+use crate::rules::{Action, ImageMap, Matcher, Mode, Rule};
+
+/// Most warnings of this kind: beyond, they are no help.
+const WARNINGS_MAX: usize = 100;
+
+pub(super) fn check(maps: &[ImageMap], report: &mut Report) {
+    let enforced = || maps.iter().filter(|map| map.mode == Mode::Enforce);
+    let mut by_prefix: HashMap<&str, Vec<(&ImageMap, &Rule)>> = HashMap::new();
+    for map in enforced() {
+        for rule in map.rules.iter().filter(|rule| rule.action != Action::Keep) {
+            if let Matcher::Prefix(prefix) = &rule.matcher {
+                by_prefix.entry(prefix).or_default().push((map, rule));
+            }
+        }
+    }
+    let warnings = enforced().flat_map(|map| {
+        let by_prefix = &by_prefix;
+        map.rules.iter().filter_map(move |rule| {
+            let name = target_name(rule)?;
+            let mut others = ancestors(name).filter_map(|name| by_prefix.get(name)).flatten();
+            let (other, second) = others.find(|(other, _)| {
+                other.id != map.id && map.namespaces.can_meet(&other.namespaces)
+            })?;
+            let mut warning = map.place.clone();
+            warning.line = rule.line;
+            warning.rule = Some(rule.name.clone());
+            warning.what = format!(
+                "the target {name} is the input of rule {} of {} ({})",
+                second.name, other.id, second.matcher
+            );
+            warning.hint = "images at the target are kept where both maps are visible".to_owned();
+            Some(warning)
+        })
+    });
+    report.warnings.extend(warnings.take(WARNINGS_MAX));
+}
+
+fn target_name(rule: &Rule) -> Option<&str> {
+    match rule.action.target()? {
+        Target::Below(name) => Some(name),
+        Target::Name(reference) => Some(reference.name()),
+        Target::Template(_) => None,
+    }
+}
+
+/// The name and every shorter one that ends at a slash, longest first.
+fn ancestors(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| name.rsplit_once('/').map(|(above, _)| above))
+}

@@ -1,0 +1,206 @@
+//! Which of the maps of all sources are in force, and in what order.
+//!
+//! Depends on the maps alone, never on the order in which they were seen, so
+//! every replica and the offline tools come to the same result.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::target::Target;
+use super::{ImageMap, Kind, MapId, Matcher, Mode, Rule, Source};
+
+/// Most rules in force, over all maps.
+pub const RULES_MAX: usize = 200_000;
+/// Most globs and regular expressions in force, over all maps.
+pub const PATTERNS_MAX: usize = 1_000;
+/// Most globs and regular expressions of the `ImageMap`s of one namespace.
+pub const NAMESPACE_PATTERNS_MAX: usize = 50;
+/// Most `ImageMap`s in one namespace.
+pub const NAMESPACE_MAPS_MAX: usize = 20;
+
+/// The layers, in the order in which they are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// `ClusterImageMap`s with `final`, wherever they come from.
+    Final,
+    /// The `ImageMap`s of the pod's namespace, wherever they come from.
+    Namespace,
+    /// `ClusterImageMap`s of the API server.
+    Cluster,
+    /// `ClusterImageMap`s from files.
+    File,
+    /// `ClusterImageMap`s from a ConfigMap.
+    ConfigMap,
+    /// What Harbor's proxy projects amount to.
+    Harbor,
+}
+
+/// The maps in force, in the order in which they are asked, and the others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// By layer, then priority, then age.
+    pub in_force: Vec<ImageMap>,
+    /// Wholly out of force, each with the reason.
+    pub out_of_force: Vec<(ImageMap, Obstacle)>,
+}
+
+/// Why a map is out of force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// An older map says something else about the same pattern.
+    Conflict {
+        /// The rule of this map.
+        rule: String,
+        /// The older map.
+        other: MapId,
+        /// The rule of the older map.
+        other_rule: String,
+    },
+    /// It would go beyond a limit.
+    Limit {
+        /// What there would be too many of.
+        what: &'static str,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict { rule, other, other_rule } => write!(
+                f,
+                "rule {rule} conflicts with rule {other_rule} of {other}, which is older; \
+                 make them agree, or set a priority"
+            ),
+            Self::Limit { what, limit } => {
+                write!(f, "more than {limit} {what} would be in force; drop some")
+            }
+        }
+    }
+}
+
+impl ImageMap {
+    /// The layer that it belongs to.
+    pub fn layer(&self) -> Layer {
+        match (self.id.kind, self.is_final, self.source) {
+            (Kind::ImageMap, ..) => Layer::Namespace,
+            (Kind::ClusterImageMap, true, _) => Layer::Final,
+            (Kind::ClusterImageMap, false, Source::Api) => Layer::Cluster,
+            (Kind::ClusterImageMap, false, Source::File) => Layer::File,
+            (Kind::ClusterImageMap, false, Source::ConfigMap) => Layer::ConfigMap,
+            (Kind::ClusterImageMap, false, Source::Harbor) => Layer::Harbor,
+        }
+    }
+}
+
+/// Orders the maps and takes out those that conflict with an older one in
+/// force or would go beyond a limit.
+pub fn merge(mut maps: Vec<ImageMap>) -> Merged {
+    maps.sort_by(|a, b| a.age.cmp(&b.age).then_with(|| a.id.cmp(&b.id)));
+    let mut merged = Merged::default();
+    let mut claims = Claims::default();
+    let mut counts = Counts::default();
+    for map in maps {
+        let obstacle =
+            claims.conflict(&map, &merged.in_force).map_or_else(|| counts.add(&map), Err);
+        match obstacle {
+            Ok(()) => {
+                claims.add(&map, merged.in_force.len());
+                merged.in_force.push(map);
+            }
+            Err(obstacle) => merged.out_of_force.push((map, obstacle)),
+        }
+    }
+    merged.in_force.sort_by(|a, b| {
+        let order = |map: &ImageMap| (map.layer(), std::cmp::Reverse(map.priority));
+        order(a).cmp(&order(b)).then_with(|| a.age.cmp(&b.age)).then_with(|| a.id.cmp(&b.id))
+    });
+    merged
+}
+
+/// What the maps in force say about each pattern of a layer and priority.
+#[derive(Debug, Default)]
+struct Claims {
+    by_pattern: HashMap<(Layer, i32, String), Vec<Claim>>,
+}
+
+#[derive(Debug)]
+struct Claim {
+    map: usize,
+    rule: String,
+    result: Option<Target>,
+}
+
+impl Claims {
+    fn conflict(&self, map: &ImageMap, in_force: &[ImageMap]) -> Option<Obstacle> {
+        if map.mode == Mode::Observe {
+            return None;
+        }
+        let layer = map.layer();
+        map.rules.iter().chain(&map.default).find_map(|rule| {
+            let key = (layer, map.priority, rule.matcher.to_string());
+            let claim = self.by_pattern.get(&key)?.iter().find(|claim| {
+                claim.result.as_ref() != rule.action.target()
+                    && in_force[claim.map].namespaces.can_meet(&map.namespaces)
+            })?;
+            Some(Obstacle::Conflict {
+                rule: rule.name.clone(),
+                other: in_force[claim.map].id.clone(),
+                other_rule: claim.rule.clone(),
+            })
+        })
+    }
+
+    fn add(&mut self, map: &ImageMap, index: usize) {
+        if map.mode == Mode::Observe {
+            return;
+        }
+        let layer = map.layer();
+        for rule in map.rules.iter().chain(&map.default) {
+            let key = (layer, map.priority, rule.matcher.to_string());
+            let result = rule.action.target().cloned();
+            let claim = Claim { map: index, rule: rule.name.clone(), result };
+            self.by_pattern.entry(key).or_default().push(claim);
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    rules: usize,
+    patterns: usize,
+    by_namespace: HashMap<String, NamespaceCounts>,
+}
+
+#[derive(Debug, Default)]
+struct NamespaceCounts {
+    maps: usize,
+    patterns: usize,
+}
+
+impl Counts {
+    /// Counts the map in, unless that would go beyond a limit.
+    fn add(&mut self, map: &ImageMap) -> Result<(), Obstacle> {
+        let is_pattern = |rule: &&Rule| matches!(rule.matcher, Matcher::Pattern { .. });
+        let patterns = map.rules.iter().filter(is_pattern).count();
+        let rules = map.rules.len() + usize::from(map.default.is_some());
+        let within = |what, count: usize, limit| match count <= limit {
+            true => Ok(()),
+            false => Err(Obstacle::Limit { what, limit }),
+        };
+        within("rules", self.rules + rules, RULES_MAX)?;
+        within("patterns", self.patterns + patterns, PATTERNS_MAX)?;
+        if map.id.kind == Kind::ImageMap {
+            let own = self.by_namespace.entry(map.id.namespace.clone()).or_default();
+            within("ImageMaps of one namespace", own.maps + 1, NAMESPACE_MAPS_MAX)?;
+            let patterns = own.patterns + patterns;
+            within("patterns of one namespace", patterns, NAMESPACE_PATTERNS_MAX)?;
+            own.maps += 1;
+            own.patterns = patterns;
+        }
+        self.rules += rules;
+        self.patterns += patterns;
+        Ok(())
+    }
+}
