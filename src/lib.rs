@@ -2,3 +2,4 @@
 pub mod reference;
 pub mod config;
 pub mod logging;
+pub mod cli;
