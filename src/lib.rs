@@ -2,3 +2,6 @@
 pub mod reference;
 pub mod rules;
 pub mod mapping;
+pub mod config;
+pub mod logging;
+pub mod cli;

@@ -1,0 +1,201 @@
+//! From what was written to what holds: which pods are left alone, and what
+//! is recorded on the others.
+
+use super::arguments::Given;
+use super::flags::ReviewFlags;
+use super::names::{is_annotation_key, is_label_key, is_label_value, is_namespace};
+use super::{AdmissionConfig, ConfigError, DEFAULT_EXEMPT_NAMESPACE, DEFAULT_EXEMPT_OWNERS, Label};
+use std::path::PathBuf;
+
+/// The opt-out that holds without `--opt-out-keys`, and the value of all.
+const OPT_OUT_KEY: &str = "detour.dev/rewrite";
+const OPT_OUT_VALUE: &str = "disabled";
+
+/// Decides what the flags of `detour review` mean; gives the paths of the
+/// rules as they are.
+pub(super) fn check_admission(
+    flags: ReviewFlags,
+) -> Result<(Option<Vec<PathBuf>>, AdmissionConfig), ConfigError> {
+    let ReviewFlags {
+        rules,
+        exempt_namespaces,
+        exempt_owners,
+        opt_out_keys,
+        label,
+        warnings,
+        own_namespace,
+    } = flags;
+    let exempt_namespaces = match exempt_namespaces {
+        Some(given) => all(given, is_namespace_glob, "globs on namespaces, such as kube-*")?,
+        None => default_exempt_namespaces(own_namespace)?,
+    };
+    let exempt_owners = match exempt_owners {
+        Some(given) => {
+            all(given, is_owner_glob, "globs on GROUP/KIND, such as apps.example.com/*")?
+        }
+        None => DEFAULT_EXEMPT_OWNERS.map(str::to_owned).to_vec(),
+    };
+    let opt_out_keys = match opt_out_keys {
+        Some(given) => all(given, is_annotation_key, "keys of labels, such as example.com/name")?,
+        None => Vec::new(),
+    };
+    let label = label.map(|given| check_label(given, &opt_out_keys)).transpose()?;
+    let admission =
+        AdmissionConfig { exempt_namespaces, exempt_owners, opt_out_keys, label, warnings };
+    Ok((rules.map(|given| given.value), admission))
+}
+
+fn default_exempt_namespaces(own: Option<Given<String>>) -> Result<Vec<String>, ConfigError> {
+    let mut namespaces = vec![DEFAULT_EXEMPT_NAMESPACE.to_owned()];
+    if let Some(Given { name, value }) = own {
+        let given = Given { name, value: vec![value] };
+        let own = all(given, is_namespace, "the name of a namespace")?;
+        namespaces.extend(own.into_iter().filter(|own| own != DEFAULT_EXEMPT_NAMESPACE));
+    }
+    Ok(namespaces)
+}
+
+fn check_label(
+    given: Given<(String, String)>,
+    opt_out_keys: &[String],
+) -> Result<Label, ConfigError> {
+    let Given { name, value: (key, value) } = given;
+    let written = format!("{key}={value}");
+    if !is_label_key(&key) || !is_label_value(&value) {
+        let expected = "a valid label, [DOMAIN/]NAME=VALUE with at most 63 letters, digits, \
+                        inner -, _ and . in each of NAME and VALUE";
+        return Err(ConfigError::Invalid { name, value: written.into(), expected });
+    }
+    let opts_out = key == OPT_OUT_KEY || opt_out_keys.contains(&key);
+    if opts_out && value == OPT_OUT_VALUE {
+        return Err(ConfigError::Contradiction {
+            this: format!("{name} {written}"),
+            that: "the opt-out of the same text".to_owned(),
+            hint: "every patched pod would count as opted out; choose another label",
+        });
+    }
+    Ok(Label { key, value })
+}
+
+/// The items of a list, all of which are what `is_valid` asks for.
+fn all(
+    given: Given<Vec<String>>,
+    is_valid: fn(&str) -> bool,
+    expected: &'static str,
+) -> Result<Vec<String>, ConfigError> {
+    let Given { name, value: items } = given;
+    match items.iter().find(|item| !is_valid(item)) {
+        None => Ok(items),
+        Some(item) => Err(ConfigError::Invalid { name, value: item.into(), expected }),
+    }
+}
+
+/// Whether `text` could match a namespace at all; that it is a well-formed
+/// glob is checked where globs are compiled.
+fn is_namespace_glob(text: &str) -> bool {
+    let in_name = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    !text.is_empty() && text.bytes().all(|byte| in_name(byte) || is_glob_mark(byte))
+}
+
+/// Whether `text` could match a `GROUP/KIND` at all.
+fn is_owner_glob(text: &str) -> bool {
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/');
+    text.bytes().all(|byte| in_name(byte) || is_glob_mark(byte))
+        && (text == "**" || text.split_once('/').is_some_and(|(_, kind)| !kind.is_empty()))
+}
+
+fn is_glob_mark(byte: u8) -> bool {
+    matches!(byte, b'*' | b'?' | b'[' | b']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Command, parse};
+    use super::*;
+    use std::ffi::OsString;
+
+    fn admission(
+        args: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<AdmissionConfig, ConfigError> {
+        let args = ["review", "--rules=/r"].iter().chain(args).map(OsString::from).collect();
+        let variables = |name: &str| {
+            let found = environment.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        match parse(args, &variables)? {
+            Command::Review(config) => Ok(config.admission),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn fault(args: &[&str]) -> String {
+        admission(args, &[]).expect_err("a fault").to_string()
+    }
+
+    #[test]
+    fn our_own_namespace_is_exempt_unless_the_list_is_given() {
+        let namespaces = |args, own| {
+            admission(args, &[("POD_NAMESPACE", own)]).map(|config| config.exempt_namespaces)
+        };
+        let list = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(namespaces(&[], "detour"), list(&["kube-system", "detour"]));
+        assert_eq!(namespaces(&[], "kube-system"), list(&["kube-system"]));
+        assert_eq!(namespaces(&[], ""), list(&["kube-system"]));
+        assert_eq!(namespaces(&["--exempt-namespaces=a-*,b"], "detour"), list(&["a-*", "b"]));
+        assert_eq!(namespaces(&["--exempt-namespaces="], "detour"), list(&[]));
+        let error = namespaces(&[], "De tour").expect_err("no namespace");
+        assert_eq!(error.to_string(), r#"invalid value "De tour" for POD_NAMESPACE"#);
+    }
+
+    #[test]
+    fn a_list_replaces_its_default() {
+        let owners = |args| admission(args, &[]).expect("owners").exempt_owners;
+        assert_eq!(owners(&[]), DEFAULT_EXEMPT_OWNERS);
+        assert_eq!(owners(&["--exempt-owners", ""]), [""; 0]);
+        let own = "apps.example.com/[A-C]*,*/Database,/ReplicationController,**";
+        let items: Vec<&str> = own.split(',').collect();
+        assert_eq!(owners(&["--exempt-owners", own]), items);
+    }
+
+    #[test]
+    fn globs_that_could_match_nothing_are_refused() {
+        for glob in ["Kube-System", "a.b", "a/b", "a b", "{a}"] {
+            let error = fault(&["--exempt-namespaces", glob]);
+            assert_eq!(error, format!("invalid value {glob:?} for --exempt-namespaces"));
+        }
+        for glob in ["Database", "*", "apps/", "apps/Two Words", "apps/Ü"] {
+            let error = fault(&["--exempt-owners", glob]);
+            assert_eq!(error, format!("invalid value {glob:?} for --exempt-owners"));
+        }
+        assert_eq!(
+            fault(&["--opt-out-keys", "a,b c"]),
+            r#"invalid value "b c" for --opt-out-keys"#
+        );
+    }
+
+    #[test]
+    fn a_label_is_what_the_api_server_accepts() {
+        let label = |text| admission(&["--label", text], &[]).map(|config| config.label);
+        let pair = |key: &str, value: &str| {
+            Ok(Some(Label { key: key.to_owned(), value: value.to_owned() }))
+        };
+        assert_eq!(label("detour.dev/rewritten=true"), pair("detour.dev/rewritten", "true"));
+        assert_eq!(label("a="), pair("a", ""));
+        for text in ["a", "=b", "a=b=c", "a=b c", "Example.com/a=b", "a/=b", "a=-b"] {
+            assert!(label(text).is_err(), "{text}");
+        }
+        assert_eq!(fault(&["--label", "a b=c"]), r#"invalid value "a b=c" for --label"#);
+    }
+
+    #[test]
+    fn a_label_must_not_opt_pods_out() {
+        assert_eq!(
+            fault(&["--label=detour.dev/rewrite=disabled"]),
+            "--label detour.dev/rewrite=disabled contradicts the opt-out of the same text"
+        );
+        let keys = "--opt-out-keys=example.com/detour";
+        assert!(admission(&[keys, "--label=example.com/detour=disabled"], &[]).is_err());
+        assert!(admission(&[keys, "--label=example.com/detour=done"], &[]).is_ok());
+    }
+}

@@ -1,0 +1,124 @@
+//! The help text.
+
+/// What `--help` prints: every flag with its default and its variable, at
+/// most 80 columns wide.
+pub const HELP: &str = "\
+Detour redirects the images that pods pull to the registry you choose.
+
+Usage: detour COMMAND [FLAG...]
+
+Every flag but --help and --version can also be set by the variable named
+beside it. A flag wins over its variable, and an empty variable is unset.
+
+Commands
+  serve             answer admission reviews over HTTPS until SIGTERM
+  review            answer one AdmissionReview, from stdin to stdout
+  normalize REF...  print what image references mean, one JSON object a line
+  help              print this text; so does --help or -h with any command
+  --version, -V     print the version
+
+Listening (serve)
+  --listen ADDR              admission reviews, HTTPS          [DETOUR_LISTEN]
+                             default [::]:8443; with --tls dev 127.0.0.1:8443
+  --ops-listen ADDR          probes and metrics, HTTP      [DETOUR_OPS_LISTEN]
+                             default [::]:8080; with --tls dev 127.0.0.1:8080
+
+Rules (serve, review)
+  --rules PATH               a file, or a directory of *.yaml, *.yml and
+                             *.json; repeatable, the order counts
+                             [DETOUR_RULES, paths separated by colons]
+                             required, but for serve --tls dev, which then
+                             uses a built-in sample
+
+TLS (serve)
+  --tls dev|files            dev: a certificate made at start, to try it out;
+                             files: your own; required          [DETOUR_TLS]
+  --tls-cert PATH            PEM chain, leaf first; required with
+                             --tls files                   [DETOUR_TLS_CERT]
+  --tls-key PATH             PEM private key; required with
+                             --tls files                    [DETOUR_TLS_KEY]
+
+What is left alone (serve, review)
+  --exempt-namespaces LIST   globs separated by commas
+                             [DETOUR_EXEMPT_NAMESPACES] default kube-system
+                             and, if POD_NAMESPACE is set, that namespace
+  --exempt-owners LIST       globs on GROUP/KIND of a pod's owners, separated
+                             by commas; an empty text is none
+                             [DETOUR_EXEMPT_OWNERS] default
+                             postgresql.cnpg.io/*, acid.zalan.do/*,
+                             asdb.aerospike.com/*,
+                             operators.coreos.com/CatalogSource
+  --opt-out-keys LIST        labels or annotations that opt a pod out when
+                             their value is disabled, separated by commas
+                             [DETOUR_OPT_OUT_KEYS] default none, besides
+                             detour.dev/rewrite, which always counts
+
+Recording (serve, review)
+  --label KEY=VALUE          a label for every pod that is patched
+                             [DETOUR_LABEL] default none
+  --warnings                 warn users of kubectl of each rewritten image
+                             [DETOUR_WARNINGS, true or false] default off
+
+Limits (serve)
+  --max-connections N        open connections, 8 to 65536, for admission
+                             [DETOUR_MAX_CONNECTIONS] default 256
+  --drain SECONDS            longest time from SIGTERM to the exit, 0 to 600
+                             [DETOUR_DRAIN] default 15
+
+Log (serve)
+  --log-format FORMAT        auto, text or json; auto is text on a terminal
+                             [DETOUR_LOG_FORMAT] default auto
+  --log-level LEVEL          error, warn, info, debug or trace
+                             [DETOUR_LOG_LEVEL] default info
+
+A value may follow its flag after a blank or after =. The first -- ends the
+flags: what follows it is a reference, whatever it looks like.
+
+Exit codes: 0 done, 1 the work failed, 2 wrong usage or configuration.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::super::arguments::FLAGS;
+    use super::super::{
+        DEFAULT_DRAIN, DEFAULT_EXEMPT_NAMESPACE, DEFAULT_EXEMPT_OWNERS, DEFAULT_MAX_CONNECTIONS,
+    };
+    use super::*;
+
+    /// The text from the line of a flag to that of the next, or of a heading.
+    fn entry(flag: &str) -> &'static str {
+        let start = HELP.find(&format!("\n  {flag} ")).unwrap_or_else(|| panic!("no {flag}"));
+        let entry = &HELP[start + 1..];
+        let end = entry.find("\n  --").into_iter().chain(entry.find("\n\n")).min();
+        &entry[..end.unwrap_or(entry.len())]
+    }
+
+    #[test]
+    fn every_flag_is_explained_with_its_variable_and_default() {
+        for flag in FLAGS {
+            let entry = entry(flag.name);
+            let variable = flag.variable();
+            let named = [']', ','].iter().any(|end| entry.contains(&format!("[{variable}{end}")));
+            assert!(named, "{variable} is not in: {entry}");
+            assert!(entry.contains("default") || entry.contains("required"), "{entry}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_in_force() {
+        for owner in DEFAULT_EXEMPT_OWNERS {
+            assert!(entry("--exempt-owners").contains(owner), "{owner}");
+        }
+        assert!(entry("--exempt-namespaces").contains(DEFAULT_EXEMPT_NAMESPACE));
+        let connections = format!("default {DEFAULT_MAX_CONNECTIONS}");
+        assert!(entry("--max-connections").contains(&connections));
+        assert!(entry("--drain").contains(&format!("default {}", DEFAULT_DRAIN.as_secs())));
+    }
+
+    #[test]
+    fn a_terminal_of_80_columns_suffices() {
+        for line in HELP.lines() {
+            assert!(line.len() <= 80 && line.trim_end() == line, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What the operator asked for: arguments and `DETOUR_*` variables in, one
+//! checked [`Command`] out.
+//!
+//! Two tiers. `flags` turns text into types and decides nothing; `check`
+//! fills in the defaults and refuses what contradicts itself. Neither reads
+//! the process: [`parse`] is handed the arguments and a look-up for variables.
+//! No file is opened here.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod admission;
+mod arguments;
+mod check;
+mod error;
+mod flags;
+mod help;
+mod names;
+mod syntax;
+
+pub use error::ConfigError;
+pub use help::HELP;
+
+/// What `--version` prints.
+pub const VERSION: &str = concat!("detour ", env!("CARGO_PKG_VERSION"), "\n");
+/// Controllers that compare a pod with their own specification and would
+/// restart it for ever if its images changed; globs on `GROUP/KIND`.
+pub const DEFAULT_EXEMPT_OWNERS: [&str; 4] = [
+    "postgresql.cnpg.io/*",
+    "acid.zalan.do/*",
+    "asdb.aerospike.com/*",
+    "operators.coreos.com/CatalogSource",
+];
+/// Exempt besides our own namespace, when the list is not given.
+pub const DEFAULT_EXEMPT_NAMESPACE: &str = "kube-system";
+/// Connections to the admission port, when the number is not given.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 256;
+/// Longest time between SIGTERM and the exit, when it is not given.
+pub const DEFAULT_DRAIN: Duration = Duration::from_secs(15);
+
+/// What to do, with everything needed to do it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Print this text.
+    Help(&'static str),
+    /// Print this text.
+    Version(&'static str),
+    /// `detour serve`
+    Serve(ServeConfig),
+    /// `detour review`
+    Review(ReviewConfig),
+    /// `detour normalize`
+    Normalize(NormalizeConfig),
+}
+
+/// What `detour serve` needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServeConfig {
+    /// Where admission reviews are answered, over TLS.
+    pub listen: SocketAddr,
+    /// Where probes and metrics are answered, in plain text; never equal to
+    /// `listen`, but for port 0.
+    pub ops_listen: SocketAddr,
+    /// Where the rules come from.
+    pub rules: RuleSource,
+    /// Where the certificate comes from.
+    pub tls: Tls,
+    /// What is left alone, and what is recorded.
+    pub admission: AdmissionConfig,
+    /// Open connections on the admission port, 8 to 65,536.
+    pub max_connections: usize,
+    /// Longest time between SIGTERM and the exit, whole seconds, at most 600.
+    pub drain: Duration,
+    /// How to log.
+    pub log: LogConfig,
+}
+
+/// What `detour review` needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewConfig {
+    /// Files and directories with rules, in the order given; at least one.
+    pub rules: Vec<PathBuf>,
+    /// What is left alone, and what is recorded.
+    pub admission: AdmissionConfig,
+}
+
+/// What `detour normalize` needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NormalizeConfig {
+    /// The references as typed, in the order given; at least one. Each may be
+    /// empty or no reference at all.
+    pub references: Vec<String>,
+}
+
+/// Where the rules come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleSource {
+    /// The built-in sample map; only with [`Tls::Dev`].
+    Sample,
+    /// Files and directories in the order given; at least one.
+    Paths(Vec<PathBuf>),
+}
+
+/// Where the certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// Made at start, kept in memory: for trying out.
+    Dev,
+    /// PEM files that someone else writes and renews.
+    Files {
+        /// The certificate chain, leaf first.
+        certificate: PathBuf,
+        /// The leaf's private key.
+        key: PathBuf,
+    },
+}
+
+/// What is left alone, and what is recorded; the same for every command that
+/// answers reviews.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdmissionConfig {
+    /// Globs on the namespace of a pod.
+    pub exempt_namespaces: Vec<String>,
+    /// Globs on `GROUP/KIND` of any owner of a pod; the core group is empty.
+    pub exempt_owners: Vec<String>,
+    /// Keys of labels and annotations whose value `disabled` opts a pod out,
+    /// besides `detour.dev/rewrite`.
+    pub opt_out_keys: Vec<String>,
+    /// Put on every pod that is patched.
+    pub label: Option<Label>,
+    /// Whether whoever runs kubectl sees a warning for each image rewritten.
+    pub warnings: bool,
+}
+
+/// A label that the API server accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// An optional DNS subdomain (253 bytes) and `/`, then a name (63 bytes).
+    pub key: String,
+    /// At most 63 bytes; may be empty.
+    pub value: String,
+}
+
+/// How to log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// Events less severe than this are dropped.
+    pub level: log::LevelFilter,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: log::LevelFilter::Info }
+    }
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// [`Self::Text`] when stderr is a terminal, otherwise [`Self::Json`].
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line, for machines.
+    Json,
+}
+
+/// Reads `args` (without the program's name), and what they leave open from
+/// the variables that `variable` finds.
+///
+/// # Errors
+///
+/// The first fault found; all of them are the operator's, exit code 2.
+pub fn parse(
+    args: Vec<OsString>,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Command, ConfigError> {
+    flags::read(args, variable).and_then(check::check)
+}
