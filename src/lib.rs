@@ -2,6 +2,8 @@
 pub mod reference;
 pub mod rules;
 pub mod mapping;
+pub mod admission;
 pub mod config;
 pub mod logging;
 pub mod cli;
+pub mod sources;

@@ -22,11 +22,7 @@ fn run(command: Command) -> Exit {
     match command {
         Command::Help(text) | Command::Version(text) => cli::print(text),
         Command::Normalize(config) => cli::normalize::run(&config),
-        // PLACEHOLDER: cli::serve::run(&config) and cli::review::run(&config) go here.
-        Command::Serve(_) | Command::Review(_) => {
-            let error = io::Error::from(io::ErrorKind::Unsupported);
-            cli::report(&mut io::stderr().lock(), &error, None);
-            Exit::Failed
-        }
+        Command::Review(config) => cli::review::run(&config),
+        Command::Serve(_) => Exit::Failed,
     }
 }

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub mod normalize;
+pub mod review;
+pub mod rules;
 
 /// How a command ended; the number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,22 +29,34 @@ impl From<Exit> for ExitCode {
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub enum CliError {
+    /// Standard input cannot be read.
+    Input(io::Error),
     /// Standard output cannot be written.
     Output(io::Error),
+    /// Standard input is larger than it may be.
+    TooLarge {
+        /// The limit.
+        bytes_max: u64,
+    },
 }
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Output(_) => "cannot write to standard output",
-        })
+        match self {
+            Self::Input(_) => f.write_str("cannot read standard input"),
+            Self::Output(_) => f.write_str("cannot write to standard output"),
+            Self::TooLarge { bytes_max } => {
+                write!(f, "standard input has more than {bytes_max} bytes")
+            }
+        }
     }
 }
 
 impl Error for CliError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Output(source) => Some(source),
+            Self::Input(source) | Self::Output(source) => Some(source),
+            Self::TooLarge { .. } => None,
         }
     }
 }

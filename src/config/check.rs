@@ -1,8 +1,8 @@
 //! From what was written to what holds: defaults, limits, contradictions.
 
-use super::admission::check_admission;
 use super::arguments::{Given, TLS_CERT, TLS_KEY};
 use super::flags::{Flags, ReviewFlags, ServeFlags};
+use super::policy::check_policy;
 use super::syntax::TlsMode;
 use super::{
     Command, ConfigError, DEFAULT_DRAIN, DEFAULT_MAX_CONNECTIONS, HELP, LogConfig, NormalizeConfig,
@@ -46,7 +46,7 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
     } = flags;
     let tls = check_tls(tls, tls_cert, tls_key)?;
     let (listen, ops_listen) = check_addresses(&tls, listen, ops_listen)?;
-    let (paths, admission) = check_admission(review)?;
+    let (paths, policy) = check_policy(review)?;
     let rules = match (paths, &tls) {
         (Some(paths), _) => RuleSource::Paths(paths),
         (None, Tls::Dev) => RuleSource::Sample,
@@ -68,14 +68,14 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         format: log_format.map_or(default.format, |given| given.value),
         level: log_level.map_or(default.level, |given| given.value),
     };
-    Ok(ServeConfig { listen, ops_listen, rules, tls, admission, max_connections, drain, log })
+    Ok(ServeConfig { listen, ops_listen, rules, tls, policy, max_connections, drain, log })
 }
 
 fn check_review(flags: ReviewFlags) -> Result<ReviewConfig, ConfigError> {
-    let (paths, admission) = check_admission(flags)?;
+    let (paths, policy) = check_policy(flags)?;
     let hint = "write `detour review --rules PATH`";
     let rules = paths.ok_or(ConfigError::Missing { flag: "--rules", hint })?;
-    Ok(ReviewConfig { rules, admission })
+    Ok(ReviewConfig { rules, policy })
 }
 
 fn check_normalize(operands: Vec<OsString>) -> Result<NormalizeConfig, ConfigError> {
@@ -161,7 +161,9 @@ fn in_range(
 mod tests {
     use super::super::parse;
     use super::*;
-    use crate::config::{AdmissionConfig, LogFormat};
+    use crate::config::LogFormat;
+    use crate::mapping::policy::Policy;
+    use crate::rules::selector::Globs;
     use log::LevelFilter;
 
     fn command(line: &str) -> Result<Command, ConfigError> {
@@ -182,19 +184,18 @@ mod tests {
 
     #[test]
     fn dev_needs_nothing_else_and_stays_on_this_host() {
-        let admission = AdmissionConfig {
-            exempt_namespaces: vec!["kube-system".to_owned()],
-            exempt_owners: super::super::DEFAULT_EXEMPT_OWNERS.map(str::to_owned).to_vec(),
-            opt_out_keys: Vec::new(),
-            label: None,
-            warnings: false,
+        let globs = |list: &[&str]| Globs::new(list.iter().copied()).expect("globs");
+        let policy = Policy {
+            exempt_namespaces: globs(&["kube-system"]),
+            exempt_owners: globs(&super::super::DEFAULT_EXEMPT_OWNERS),
+            ..Policy::default()
         };
         let expected = ServeConfig {
             listen: ([127, 0, 0, 1], 8443).into(),
             ops_listen: ([127, 0, 0, 1], 8080).into(),
             rules: RuleSource::Sample,
             tls: Tls::Dev,
-            admission,
+            policy,
             max_connections: 256,
             drain: Duration::from_secs(15),
             log: LogConfig { format: LogFormat::Auto, level: LevelFilter::Info },
@@ -261,7 +262,7 @@ mod tests {
         let review = command("review --rules /r --warnings");
         let Ok(Command::Review(config)) = review else { panic!("{review:?}") };
         assert_eq!(config.rules, [PathBuf::from("/r")]);
-        assert!(config.admission.warnings);
+        assert!(config.policy.warnings);
         assert_eq!(fault("review").0, "--rules is missing");
         assert_eq!(fault("review --rules /r file").0, r#"unexpected argument "file""#);
         let (error, hint) = fault("review --rules /r --listen [::]:1");

@@ -6,12 +6,13 @@
 //! the process: [`parse`] is handed the arguments and a look-up for variables.
 //! No file is opened here.
 
+use crate::mapping::policy::Policy;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-mod admission;
+mod policy;
 mod arguments;
 mod check;
 mod error;
@@ -68,7 +69,7 @@ pub struct ServeConfig {
     /// Where the certificate comes from.
     pub tls: Tls,
     /// What is left alone, and what is recorded.
-    pub admission: AdmissionConfig,
+    pub policy: Policy,
     /// Open connections on the admission port, 8 to 65,536.
     pub max_connections: usize,
     /// Longest time between SIGTERM and the exit, whole seconds, at most 600.
@@ -83,7 +84,7 @@ pub struct ReviewConfig {
     /// Files and directories with rules, in the order given; at least one.
     pub rules: Vec<PathBuf>,
     /// What is left alone, and what is recorded.
-    pub admission: AdmissionConfig,
+    pub policy: Policy,
 }
 
 /// What `detour normalize` needs.
@@ -115,32 +116,6 @@ pub enum Tls {
         /// The leaf's private key.
         key: PathBuf,
     },
-}
-
-/// What is left alone, and what is recorded; the same for every command that
-/// answers reviews.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdmissionConfig {
-    /// Globs on the namespace of a pod.
-    pub exempt_namespaces: Vec<String>,
-    /// Globs on `GROUP/KIND` of any owner of a pod; the core group is empty.
-    pub exempt_owners: Vec<String>,
-    /// Keys of labels and annotations whose value `disabled` opts a pod out,
-    /// besides `detour.dev/rewrite`.
-    pub opt_out_keys: Vec<String>,
-    /// Put on every pod that is patched.
-    pub label: Option<Label>,
-    /// Whether whoever runs kubectl sees a warning for each image rewritten.
-    pub warnings: bool,
-}
-
-/// A label that the API server accepts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Label {
-    /// An optional DNS subdomain (253 bytes) and `/`, then a name (63 bytes).
-    pub key: String,
-    /// At most 63 bytes; may be empty.
-    pub value: String,
 }
 
 /// How to log.

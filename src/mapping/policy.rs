@@ -42,7 +42,7 @@ impl Policy {
     }
 
     fn opts_out(&self, pod: &Pod<'_>) -> bool {
-        let pairs = pod.labels.iter().chain(&pod.annotations);
+        let pairs = pod.labels.iter().chain(&pod.annotations).chain(&pod.workload_labels);
         pairs.filter(|(_, value)| *value == OPT_OUT_VALUE).any(|(key, _)| {
             *key == OPT_OUT_KEY || self.opt_out_keys.iter().any(|other| other == key)
         })

@@ -17,8 +17,11 @@ pub struct Pod<'r> {
     pub namespace: &'r str,
     /// The pod's labels.
     pub labels: Vec<(&'r str, &'r str)>,
-    /// The pod's annotations.
+    /// The pod's annotations, and those of the object around its template.
     pub annotations: Vec<(&'r str, &'r str)>,
+    /// The labels of the object around its template; they may opt it out but
+    /// are not looked at by a map's `podSelector`.
+    pub workload_labels: Vec<(&'r str, &'r str)>,
     /// Every owner.
     pub owners: Vec<Owner<'r>>,
     /// Whom the pod counts as in a rollout.

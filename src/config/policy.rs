@@ -4,18 +4,16 @@
 use super::arguments::Given;
 use super::flags::ReviewFlags;
 use super::names::{is_annotation_key, is_label_key, is_label_value, is_namespace};
-use super::{AdmissionConfig, ConfigError, DEFAULT_EXEMPT_NAMESPACE, DEFAULT_EXEMPT_OWNERS, Label};
+use super::{ConfigError, DEFAULT_EXEMPT_NAMESPACE, DEFAULT_EXEMPT_OWNERS};
+use crate::mapping::policy::{OPT_OUT_KEY, OPT_OUT_VALUE, Policy};
+use crate::rules::selector::Globs;
 use std::path::PathBuf;
-
-/// The opt-out that holds without `--opt-out-keys`, and the value of all.
-const OPT_OUT_KEY: &str = "detour.dev/rewrite";
-const OPT_OUT_VALUE: &str = "disabled";
 
 /// Decides what the flags of `detour review` mean; gives the paths of the
 /// rules as they are.
-pub(super) fn check_admission(
+pub(super) fn check_policy(
     flags: ReviewFlags,
-) -> Result<(Option<Vec<PathBuf>>, AdmissionConfig), ConfigError> {
+) -> Result<(Option<Vec<PathBuf>>, Policy), ConfigError> {
     let ReviewFlags {
         rules,
         exempt_namespaces,
@@ -26,39 +24,39 @@ pub(super) fn check_admission(
         own_namespace,
     } = flags;
     let exempt_namespaces = match exempt_namespaces {
-        Some(given) => all(given, is_namespace_glob, "globs on namespaces, such as kube-*")?,
+        Some(given) => globs(given, is_namespace_glob, "globs on namespaces, such as kube-*")?,
         None => default_exempt_namespaces(own_namespace)?,
     };
-    let exempt_owners = match exempt_owners {
-        Some(given) => {
-            all(given, is_owner_glob, "globs on GROUP/KIND, such as apps.example.com/*")?
-        }
-        None => DEFAULT_EXEMPT_OWNERS.map(str::to_owned).to_vec(),
-    };
+    let exempt_owners = exempt_owners.unwrap_or_else(|| Given {
+        name: String::new(),
+        value: DEFAULT_EXEMPT_OWNERS.map(str::to_owned).to_vec(),
+    });
+    let expected = "globs on GROUP/KIND, such as apps.example.com/*; the core group is core";
+    let exempt_owners = globs(exempt_owners, is_owner_glob, expected)?;
     let opt_out_keys = match opt_out_keys {
         Some(given) => all(given, is_annotation_key, "keys of labels, such as example.com/name")?,
         None => Vec::new(),
     };
     let label = label.map(|given| check_label(given, &opt_out_keys)).transpose()?;
-    let admission =
-        AdmissionConfig { exempt_namespaces, exempt_owners, opt_out_keys, label, warnings };
-    Ok((rules.map(|given| given.value), admission))
+    let policy = Policy { exempt_namespaces, exempt_owners, opt_out_keys, label, warnings };
+    Ok((rules.map(|given| given.value), policy))
 }
 
-fn default_exempt_namespaces(own: Option<Given<String>>) -> Result<Vec<String>, ConfigError> {
+fn default_exempt_namespaces(own: Option<Given<String>>) -> Result<Globs, ConfigError> {
     let mut namespaces = vec![DEFAULT_EXEMPT_NAMESPACE.to_owned()];
     if let Some(Given { name, value }) = own {
         let given = Given { name, value: vec![value] };
         let own = all(given, is_namespace, "the name of a namespace")?;
         namespaces.extend(own.into_iter().filter(|own| own != DEFAULT_EXEMPT_NAMESPACE));
     }
-    Ok(namespaces)
+    let given = Given { name: String::new(), value: namespaces };
+    globs(given, is_namespace, "the name of a namespace")
 }
 
 fn check_label(
     given: Given<(String, String)>,
     opt_out_keys: &[String],
-) -> Result<Label, ConfigError> {
+) -> Result<(String, String), ConfigError> {
     let Given { name, value: (key, value) } = given;
     let written = format!("{key}={value}");
     if !is_label_key(&key) || !is_label_value(&value) {
@@ -74,7 +72,7 @@ fn check_label(
             hint: "every patched pod would count as opted out; choose another label",
         });
     }
-    Ok(Label { key, value })
+    Ok((key, value))
 }
 
 /// The items of a list, all of which are what `is_valid` asks for.
@@ -90,8 +88,22 @@ fn all(
     }
 }
 
-/// Whether `text` could match a namespace at all; that it is a well-formed
-/// glob is checked where globs are compiled.
+/// The same, compiled.
+fn globs(
+    given: Given<Vec<String>>,
+    is_valid: fn(&str) -> bool,
+    expected: &'static str,
+) -> Result<Globs, ConfigError> {
+    let name = given.name.clone();
+    let items = all(given, is_valid, expected)?;
+    Globs::new(items.iter().map(String::as_str)).map_err(|(glob, _)| ConfigError::Invalid {
+        name,
+        value: glob.into(),
+        expected,
+    })
+}
+
+/// Whether `text` could match a namespace at all.
 fn is_namespace_glob(text: &str) -> bool {
     let in_name = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     !text.is_empty() && text.bytes().all(|byte| in_name(byte) || is_glob_mark(byte))
@@ -114,29 +126,30 @@ mod tests {
     use super::*;
     use std::ffi::OsString;
 
-    fn admission(
-        args: &[&str],
-        environment: &[(&str, &str)],
-    ) -> Result<AdmissionConfig, ConfigError> {
+    fn policy(args: &[&str], environment: &[(&str, &str)]) -> Result<Policy, ConfigError> {
         let args = ["review", "--rules=/r"].iter().chain(args).map(OsString::from).collect();
         let variables = |name: &str| {
             let found = environment.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| OsString::from(value))
         };
         match parse(args, &variables)? {
-            Command::Review(config) => Ok(config.admission),
+            Command::Review(config) => Ok(config.policy),
             other => panic!("{other:?}"),
         }
     }
 
+    fn sources(globs: &Globs) -> Vec<String> {
+        globs.sources().map(str::to_owned).collect()
+    }
+
     fn fault(args: &[&str]) -> String {
-        admission(args, &[]).expect_err("a fault").to_string()
+        policy(args, &[]).expect_err("a fault").to_string()
     }
 
     #[test]
     fn our_own_namespace_is_exempt_unless_the_list_is_given() {
         let namespaces = |args, own| {
-            admission(args, &[("POD_NAMESPACE", own)]).map(|config| config.exempt_namespaces)
+            policy(args, &[("POD_NAMESPACE", own)]).map(|policy| sources(&policy.exempt_namespaces))
         };
         let list = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect());
         assert_eq!(namespaces(&[], "detour"), list(&["kube-system", "detour"]));
@@ -150,10 +163,10 @@ mod tests {
 
     #[test]
     fn a_list_replaces_its_default() {
-        let owners = |args| admission(args, &[]).expect("owners").exempt_owners;
+        let owners = |args| sources(&policy(args, &[]).expect("owners").exempt_owners);
         assert_eq!(owners(&[]), DEFAULT_EXEMPT_OWNERS);
         assert_eq!(owners(&["--exempt-owners", ""]), [""; 0]);
-        let own = "apps.example.com/[A-C]*,*/Database,/ReplicationController,**";
+        let own = "apps.example.com/[A-C]*,*/Database,core/ReplicationController,**";
         let items: Vec<&str> = own.split(',').collect();
         assert_eq!(owners(&["--exempt-owners", own]), items);
     }
@@ -164,7 +177,7 @@ mod tests {
             let error = fault(&["--exempt-namespaces", glob]);
             assert_eq!(error, format!("invalid value {glob:?} for --exempt-namespaces"));
         }
-        for glob in ["Database", "*", "apps/", "apps/Two Words", "apps/Ü"] {
+        for glob in ["Database", "a/[b", "*", "apps/", "apps/Two Words", "apps/Ü"] {
             let error = fault(&["--exempt-owners", glob]);
             assert_eq!(error, format!("invalid value {glob:?} for --exempt-owners"));
         }
@@ -176,10 +189,8 @@ mod tests {
 
     #[test]
     fn a_label_is_what_the_api_server_accepts() {
-        let label = |text| admission(&["--label", text], &[]).map(|config| config.label);
-        let pair = |key: &str, value: &str| {
-            Ok(Some(Label { key: key.to_owned(), value: value.to_owned() }))
-        };
+        let label = |text| policy(&["--label", text], &[]).map(|policy| policy.label);
+        let pair = |key: &str, value: &str| Ok(Some((key.to_owned(), value.to_owned())));
         assert_eq!(label("detour.dev/rewritten=true"), pair("detour.dev/rewritten", "true"));
         assert_eq!(label("a="), pair("a", ""));
         for text in ["a", "=b", "a=b=c", "a=b c", "Example.com/a=b", "a/=b", "a=-b"] {
@@ -195,7 +206,7 @@ mod tests {
             "--label detour.dev/rewrite=disabled contradicts the opt-out of the same text"
         );
         let keys = "--opt-out-keys=example.com/detour";
-        assert!(admission(&[keys, "--label=example.com/detour=disabled"], &[]).is_err());
-        assert!(admission(&[keys, "--label=example.com/detour=done"], &[]).is_ok());
+        assert!(policy(&[keys, "--label=example.com/detour=disabled"], &[]).is_err());
+        assert!(policy(&[keys, "--label=example.com/detour=done"], &[]).is_ok());
     }
 }

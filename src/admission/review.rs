@@ -1,0 +1,348 @@
+//! The AdmissionReview on the wire.
+//!
+//! Only what a decision needs is read; everything else is skipped unread. The
+//! API server re-encodes typed objects, so what does not have the types below
+//! did not come from it: such an object is left alone as a whole.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// The two versions of the review; they differ in nothing that matters here.
+const VERSIONS: [&str; 2] = ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"];
+const KIND: &str = "AdmissionReview";
+
+/// A body that cannot be answered with a review: its request has no uid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecodable {
+    /// Why, in one line.
+    pub reason: String,
+}
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the body is not an AdmissionReview: {}", self.reason)
+    }
+}
+
+impl std::error::Error for Undecodable {}
+
+/// A decoded review.
+#[derive(Debug)]
+pub(super) struct Review<'b> {
+    /// The version to answer in.
+    pub(super) api_version: &'static str,
+    /// What to copy into the answer.
+    pub(super) uid: Text<'b>,
+    /// The request; none when it has other types than Kubernetes gives it, or
+    /// a version that is not known.
+    pub(super) request: Option<Request<'b>>,
+}
+
+impl<'b> Review<'b> {
+    /// Decodes a body.
+    ///
+    /// # Errors
+    /// [`Undecodable`] when the body is no JSON text with a request and a uid.
+    pub(super) fn decode(body: &'b [u8]) -> Result<Self, Undecodable> {
+        let text = std::str::from_utf8(body).map_err(undecodable)?;
+        match serde_json::from_str::<Strict<Wire<Request<'b>>>>(text) {
+            Ok(Strict(wire)) => Self::new(wire, |request| (request.uid.clone(), Some(request))),
+            // The uid may stand even where the object cannot be read.
+            Err(reason) => {
+                let wire: Strict<Wire<Identity<'b>>> =
+                    serde_json::from_str(text).map_err(|_| undecodable(reason))?;
+                Self::new(wire.0, |request| (request.uid, None))
+            }
+        }
+    }
+
+    fn new<R>(
+        wire: Wire<'b, R>,
+        split: impl FnOnce(R) -> (Option<Text<'b>>, Option<Request<'b>>),
+    ) -> Result<Self, Undecodable> {
+        if let Some(kind) = wire.kind.filter(|kind| **kind != *KIND) {
+            return Err(undecodable(format!("its kind is {:?}", &*kind)));
+        }
+        let Some(Strict(request)) = wire.request else {
+            return Err(undecodable("it has no request"));
+        };
+        let (uid, request) = split(request);
+        let uid = uid.ok_or_else(|| undecodable("its request has no uid"))?;
+        let version = wire.api_version.unwrap_or(Text(Cow::Borrowed(VERSIONS[0])));
+        let known = VERSIONS.into_iter().find(|known| **known == *version);
+        Ok(Self {
+            api_version: known.unwrap_or(VERSIONS[0]),
+            uid,
+            request: request.filter(|_| known.is_some()),
+        })
+    }
+}
+
+fn undecodable(reason: impl fmt::Display) -> Undecodable {
+    Undecodable { reason: reason.to_string() }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "R: Deserialize<'de>"))]
+struct Wire<'b, R> {
+    #[serde(borrow)]
+    api_version: Option<Text<'b>>,
+    #[serde(borrow)]
+    kind: Option<Text<'b>>,
+    request: Option<Strict<R>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Identity<'b> {
+    #[serde(borrow)]
+    uid: Option<Text<'b>>,
+}
+
+/// `request`, see the API reference of admission.k8s.io.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Request<'b> {
+    #[serde(borrow)]
+    uid: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) kind: Option<Strict<GroupKind<'b>>>,
+    #[serde(borrow)]
+    pub(super) sub_resource: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) namespace: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) operation: Option<Text<'b>>,
+    pub(super) dry_run: Option<bool>,
+    #[serde(borrow)]
+    pub(super) object: Option<Strict<Object<'b>>>,
+    #[serde(borrow)]
+    pub(super) old_object: Option<Strict<Object<'b>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct GroupKind<'b> {
+    #[serde(borrow)]
+    pub(super) group: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) kind: Option<Text<'b>>,
+}
+
+/// A pod, or an object with a pod template.
+#[derive(Debug, Deserialize)]
+pub(super) struct Object<'b> {
+    #[serde(borrow)]
+    pub(super) metadata: Option<Strict<Metadata<'b>>>,
+    #[serde(borrow)]
+    pub(super) spec: Option<Strict<Spec<'b>>>,
+    #[serde(borrow)]
+    pub(super) template: Option<Box<Strict<Self>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metadata<'b> {
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) generate_name: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) namespace: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) labels: Option<Pairs<'b>>,
+    #[serde(borrow)]
+    pub(super) annotations: Option<Pairs<'b>>,
+    #[serde(borrow)]
+    pub(super) owner_references: Option<Vec<Option<Strict<OwnerReference<'b>>>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnerReference<'b> {
+    #[serde(borrow)]
+    pub(super) api_version: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) kind: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'b>>,
+    pub(super) controller: Option<bool>,
+}
+
+/// The `spec` of a pod or of an object with a pod template.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Spec<'b> {
+    #[serde(borrow)]
+    pub(super) containers: Option<Vec<Option<Strict<Container<'b>>>>>,
+    #[serde(borrow)]
+    pub(super) init_containers: Option<Vec<Option<Strict<Container<'b>>>>>,
+    #[serde(borrow)]
+    pub(super) ephemeral_containers: Option<Vec<Option<Strict<Container<'b>>>>>,
+    #[serde(borrow)]
+    pub(super) volumes: Option<Vec<Option<Strict<Volume<'b>>>>>,
+    #[serde(borrow)]
+    pub(super) image_pull_secrets: Option<Vec<Option<Strict<Named<'b>>>>>,
+    #[serde(borrow)]
+    pub(super) template: Option<Box<Strict<Object<'b>>>>,
+    #[serde(borrow)]
+    pub(super) job_template: Option<Box<Strict<Object<'b>>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Container<'b> {
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) image: Option<Text<'b>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Volume<'b> {
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'b>>,
+    #[serde(borrow)]
+    pub(super) image: Option<Strict<ImageVolume<'b>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ImageVolume<'b> {
+    #[serde(borrow)]
+    pub(super) reference: Option<Text<'b>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Named<'b> {
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'b>>,
+}
+
+/// A JSON string, borrowed where it has no escapes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text<'b>(Cow<'b, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'b, 'b> Deserialize<'de> for Text<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// A JSON object of strings, in its order; null reads as the empty string, as
+/// in Go.
+#[derive(Debug, Default)]
+pub(super) struct Pairs<'b>(pub(super) Vec<(Text<'b>, Text<'b>)>);
+
+impl<'de: 'b, 'b> Deserialize<'de> for Pairs<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some((key, value)) = map.next_entry::<_, Option<_>>()? {
+                    pairs.push((key, value.unwrap_or(Text(Cow::Borrowed("")))));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+/// A struct read from a JSON object only: serde would take an array as well,
+/// and a path into it would not apply.
+#[derive(Debug)]
+pub(super) struct Strict<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Strict<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StrictVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for StrictVisitor<T> {
+            type Value = Strict<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Strict<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Strict)
+            }
+        }
+        deserializer.deserialize_map(StrictVisitor(PhantomData))
+    }
+}
+
+/// `response`: always allowed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Response<'r> {
+    uid: &'r str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    audit_annotations: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+impl<'r> Response<'r> {
+    /// `patch` is a JSON Patch in base64.
+    pub(super) fn new(
+        uid: &'r str,
+        patch: Option<String>,
+        audit_annotations: BTreeMap<String, String>,
+        warnings: Vec<String>,
+    ) -> Self {
+        let patch_type = patch.is_some().then_some("JSONPatch");
+        Self { uid, allowed: true, patch_type, patch, audit_annotations, warnings }
+    }
+
+    /// The body of the answer.
+    pub(super) fn encode(&self, api_version: &str) -> Vec<u8> {
+        let review = serde_json::json!({
+            "apiVersion": api_version,
+            "kind": KIND,
+            "response": self,
+        });
+        review.to_string().into_bytes()
+    }
+}

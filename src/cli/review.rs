@@ -1,0 +1,50 @@
+//! `detour review`: one AdmissionReview on standard input, its answer on
+//! standard output.
+
+use std::io::{self, Read, Write};
+
+use super::{CliError, Exit, finish, report, rules};
+use crate::admission;
+use crate::config::ReviewConfig;
+
+/// Most bytes of a review, as on the admission port.
+const REVIEW_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Answers the review on standard input. [`Exit::Usage`] when the rules have
+/// faults, [`Exit::Failed`] when the input is no review.
+pub fn run(config: &ReviewConfig) -> Exit {
+    let mut stderr = io::stderr().lock();
+    let compiled = match rules::from_paths(&config.rules, &config.policy) {
+        Ok(compiled) => compiled,
+        Err(faults) => {
+            for fault in faults {
+                let _ = writeln!(stderr, "error: {fault}");
+            }
+            return Exit::Usage;
+        }
+    };
+    for warning in compiled.warnings.iter().chain(&compiled.out_of_force) {
+        let _ = writeln!(stderr, "warning: {warning}");
+    }
+    let mut body = Vec::new();
+    if let Err(error) = io::stdin().lock().take(REVIEW_BYTES_MAX + 1).read_to_end(&mut body) {
+        report(&mut stderr, &CliError::Input(error), None);
+        return Exit::Failed;
+    }
+    if body.len() as u64 > REVIEW_BYTES_MAX {
+        report(&mut stderr, &CliError::TooLarge { bytes_max: REVIEW_BYTES_MAX }, None);
+        return Exit::Failed;
+    }
+    match admission::admit(&body, &compiled.mapping) {
+        Ok(admitted) => {
+            let mut out = io::stdout().lock();
+            let written = out.write_all(&admitted.body).and_then(|()| out.write_all(b"\n"));
+            finish(written.and_then(|()| out.flush()).map(|()| Exit::Done))
+        }
+        Err(error) => {
+            let hint = "send an AdmissionReview as the API server does, with request.uid";
+            report(&mut stderr, &error, Some(hint));
+            Exit::Failed
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Rules from files and directories.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::rules::fault::Fault;
+use crate::rules::{self, Loaded, Source, Text};
+
+/// Most bytes of one file: 200,000 rules of a hundred bytes, and half as much
+/// again.
+pub const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// The files of a directory that count.
+const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// Reads and checks the documents of `paths`, in order. A directory stands for
+/// its `*.yaml`, `*.yml` and `*.json` files in byte order of their names, not
+/// for those of directories in it.
+///
+/// What cannot be read is a fault of the result like any other.
+pub fn load(paths: &[PathBuf]) -> Loaded {
+    let mut faults = Vec::new();
+    let mut texts = Vec::new();
+    for path in paths {
+        match files_of(path) {
+            Ok(files) if files.is_empty() => {
+                let hint = "put *.yaml, *.yml or *.json files in it, or name a file";
+                faults.push(fault(path, "the directory holds no rules", hint));
+            }
+            Ok(files) => {
+                for file in files {
+                    match read(&file) {
+                        Ok(content) => {
+                            texts.push(Text { name: file.display().to_string(), content })
+                        }
+                        Err(error) => faults.push(unreadable(&file, &error)),
+                    }
+                }
+            }
+            Err(error) => faults.push(unreadable(path, &error)),
+        }
+    }
+    let mut loaded = rules::load(Source::File, &texts);
+    loaded.report.faults.extend(faults);
+    loaded.report.faults.sort();
+    loaded
+}
+
+fn files_of(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !fs::metadata(path)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let file = entry?.path();
+        let extension = file.extension().and_then(OsStr::to_str);
+        // A mounted ConfigMap holds links: what they lead to counts.
+        if extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+            && fs::metadata(&file)?.is_file()
+        {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        let reason = format!("the file is larger than {FILE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(text)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Fault {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "check the path given to --rules",
+        io::ErrorKind::PermissionDenied => "let the user that detour runs as read it",
+        io::ErrorKind::InvalidData => "the file must be UTF-8 text",
+        io::ErrorKind::FileTooLarge => "split it into several files",
+        _ => "make it readable, then restart",
+    };
+    fault(path, &format!("cannot be read: {error}"), hint)
+}
+
+fn fault(path: &Path, reason: &str, hint: &str) -> Fault {
+    rules::unreadable(&path.display().to_string(), reason, hint)
+}
