@@ -1,2 +1,3 @@
 //! Detour.
 pub mod reference;
+pub mod supervise;
