@@ -1,3 +1,4 @@
 //! Detour.
 pub mod reference;
+pub mod server;
 pub mod supervise;
