@@ -1,4 +1,5 @@
 //! Detour.
 pub mod reference;
+pub mod certs;
 pub mod server;
 pub mod supervise;

@@ -1,2 +1,3 @@
 //! The hermetic tests, in one binary so that they link once.
 mod reference;
+mod server;
