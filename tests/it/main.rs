@@ -1,3 +1,4 @@
 //! The hermetic tests, in one binary so that they link once.
-mod reference;
 mod cli;
+mod reference;
+mod server;
