@@ -12,6 +12,8 @@ mod connection;
 pub mod http;
 pub mod limits;
 mod listener;
+pub mod operations;
+pub mod routes;
 mod seats;
 mod stream;
 mod tls;
