@@ -135,7 +135,7 @@ impl Fixture {
     }
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(GUARD)).unwrap();
     stream.set_write_timeout(Some(GUARD)).unwrap();
@@ -171,21 +171,21 @@ fn client_stream(
     StreamOwned::new(session, connect(address))
 }
 
-fn connect_tls(address: SocketAddr, certificate_pem: &str) -> Client {
+pub(crate) fn connect_tls(address: SocketAddr, certificate_pem: &str) -> Client {
     Client { stream: Box::new(client_stream(address, client_config(certificate_pem))) }
 }
 
-trait Duplex: Read + Write {}
+pub(crate) trait Duplex: Read + Write {}
 impl<T: Read + Write> Duplex for T {}
 
-struct Client {
-    stream: Box<dyn Duplex>,
+pub(crate) struct Client {
+    pub(crate) stream: Box<dyn Duplex>,
 }
 
-struct Response {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Response {
@@ -199,7 +199,7 @@ fn post_head(path: &str, bytes: usize) -> String {
 }
 
 impl Client {
-    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
         self.stream.flush().unwrap();
     }
@@ -219,7 +219,7 @@ impl Client {
         String::from_utf8(head).unwrap()
     }
 
-    fn receive(&mut self) -> Response {
+    pub(crate) fn receive(&mut self) -> Response {
         let head = self.receive_head();
         let length = head.split_once("Content-Length: ").unwrap().1.split_once('\r').unwrap().0;
         let mut body = vec![0; length.parse().unwrap()];
