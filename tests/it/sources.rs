@@ -67,7 +67,7 @@ fn a_directory_is_read_in_byte_order_and_not_below() {
     directory.write("notes.txt", "no rules");
     directory.write("below/c.yaml", &map("c"));
     directory.write("odd.yaml/d.yaml", &map("d"));
-    assert_eq!(names(&[directory.0.clone()]), ["upper", "a", "b"]);
+    assert_eq!(names(std::slice::from_ref(&directory.0)), ["upper", "a", "b"]);
     let last = directory.write("last", &map("last"));
     assert_eq!(names(&[last, directory.0.clone()]), ["last", "upper", "a", "b"]);
 }
