@@ -23,6 +23,6 @@ fn run(command: Command) -> Exit {
         Command::Help(text) | Command::Version(text) => cli::print(text),
         Command::Normalize(config) => cli::normalize::run(&config),
         Command::Review(config) => cli::review::run(&config),
-        Command::Serve(_) => Exit::Failed,
+        Command::Serve(config) => cli::serve::run(&config),
     }
 }

@@ -55,12 +55,17 @@ impl<'b> Review<'b> {
         match serde_json::from_str::<Strict<Wire<Request<'b>>>>(text) {
             Ok(Strict(wire)) => Self::new(wire, |request| (request.uid.clone(), Some(request))),
             // The uid may stand even where the object cannot be read.
-            Err(reason) => {
-                let wire: Strict<Wire<Identity<'b>>> =
-                    serde_json::from_str(text).map_err(|_| undecodable(reason))?;
-                Self::new(wire.0, |request| (request.uid, None))
-            }
+            Err(_) => Self::identify(body),
         }
+    }
+
+    /// Decodes no more than the version and the uid.
+    ///
+    /// # Errors
+    /// As for [`Review::decode`].
+    pub(super) fn identify(body: &'b [u8]) -> Result<Self, Undecodable> {
+        let wire: Strict<Wire<Identity<'b>>> = serde_json::from_slice(body).map_err(undecodable)?;
+        Self::new(wire.0, |request| (request.uid, None))
     }
 
     fn new<R>(

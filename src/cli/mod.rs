@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 pub mod normalize;
 pub mod review;
-pub mod rules;
+pub mod serve;
 
 /// How a command ended; the number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

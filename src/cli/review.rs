@@ -3,9 +3,10 @@
 
 use std::io::{self, Read, Write};
 
-use super::{CliError, Exit, finish, report, rules};
+use super::{CliError, Exit, finish, report};
 use crate::admission;
 use crate::config::ReviewConfig;
+use crate::sources::{self, file};
 
 /// Most bytes of a review, as on the admission port.
 const REVIEW_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -14,7 +15,7 @@ const REVIEW_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// faults, [`Exit::Failed`] when the input is no review.
 pub fn run(config: &ReviewConfig) -> Exit {
     let mut stderr = io::stderr().lock();
-    let compiled = match rules::from_paths(&config.rules, &config.policy) {
+    let compiled = match sources::compile(file::load(&config.rules), config.policy.clone()) {
         Ok(compiled) => compiled,
         Err(faults) => {
             for fault in faults {

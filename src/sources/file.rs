@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::rules::fault::Fault;
 use crate::rules::{self, Loaded, Source, Text};
@@ -14,37 +16,94 @@ pub const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// The files of a directory that count.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
+/// How often a [`Watcher`] reads the files.
+const POLL: Duration = Duration::from_secs(10);
+
 /// Reads and checks the documents of `paths`, in order. A directory stands for
 /// its `*.yaml`, `*.yml` and `*.json` files in byte order of their names, not
 /// for those of directories in it.
 ///
 /// What cannot be read is a fault of the result like any other.
 pub fn load(paths: &[PathBuf]) -> Loaded {
-    let mut faults = Vec::new();
-    let mut texts = Vec::new();
-    for path in paths {
-        match files_of(path) {
-            Ok(files) if files.is_empty() => {
-                let hint = "put *.yaml, *.yml or *.json files in it, or name a file";
-                faults.push(fault(path, "the directory holds no rules", hint));
-            }
-            Ok(files) => {
-                for file in files {
-                    match read(&file) {
-                        Ok(content) => {
-                            texts.push(Text { name: file.display().to_string(), content })
-                        }
-                        Err(error) => faults.push(unreadable(&file, &error)),
-                    }
+    Content::read(paths).load()
+}
+
+/// The texts of the files, and what could not be read.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Content {
+    texts: Vec<Text>,
+    faults: Vec<Fault>,
+}
+
+impl Content {
+    fn read(paths: &[PathBuf]) -> Self {
+        let mut content = Self::default();
+        for path in paths {
+            match files_of(path) {
+                Ok(files) if files.is_empty() => {
+                    let hint = "put *.yaml, *.yml or *.json files in it, or name a file";
+                    content.faults.push(fault(path, "the directory holds no rules", hint));
                 }
+                Ok(files) => files.iter().for_each(|file| content.add(file)),
+                Err(error) => content.faults.push(unreadable(path, &error)),
             }
-            Err(error) => faults.push(unreadable(path, &error)),
+        }
+        content
+    }
+
+    fn add(&mut self, file: &Path) {
+        match read(file) {
+            Ok(content) => self.texts.push(Text { name: file.display().to_string(), content }),
+            Err(error) => self.faults.push(unreadable(file, &error)),
         }
     }
-    let mut loaded = rules::load(Source::File, &texts);
-    loaded.report.faults.extend(faults);
-    loaded.report.faults.sort();
-    loaded
+
+    fn load(&self) -> Loaded {
+        let mut loaded = rules::load(Source::File, &self.texts);
+        loaded.report.faults.extend(self.faults.iter().cloned());
+        loaded.report.faults.sort();
+        loaded
+    }
+}
+
+/// Notices changes of rules files.
+///
+/// Polled by content, which finds what is written in place as well as the link
+/// that the kubelet swaps when a mounted ConfigMap changes.
+#[derive(Debug)]
+pub struct Watcher {
+    paths: Vec<PathBuf>,
+    seen: Content,
+}
+
+impl Watcher {
+    /// Reads the files for the first time.
+    pub fn start(paths: Vec<PathBuf>) -> (Self, Loaded) {
+        let seen = Content::read(&paths);
+        let loaded = seen.load();
+        (Self { paths, seen }, loaded)
+    }
+
+    /// Reads the files once more; none when nothing changed.
+    pub fn poll(&mut self) -> Option<Loaded> {
+        let content = Content::read(&self.paths);
+        if content == self.seen {
+            return None;
+        }
+        self.seen = content;
+        Some(self.seen.load())
+    }
+
+    /// Polls every 10 s, for ever, and hands every change to `publish`: the
+    /// body of a vital thread.
+    pub fn run(mut self, publish: impl Fn(Loaded)) {
+        loop {
+            thread::sleep(POLL);
+            if let Some(loaded) = self.poll() {
+                publish(loaded);
+            }
+        }
+    }
 }
 
 fn files_of(path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -82,7 +141,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Fault {
         io::ErrorKind::PermissionDenied => "let the user that detour runs as read it",
         io::ErrorKind::InvalidData => "the file must be UTF-8 text",
         io::ErrorKind::FileTooLarge => "split it into several files",
-        _ => "make it readable, then restart",
+        _ => "make it readable; it is read again every 10 s",
     };
     fault(path, &format!("cannot be read: {error}"), hint)
 }

@@ -1,6 +1,10 @@
 //! The hermetic tests, in one binary so that they link once.
 mod oracle;
 mod fuzzed;
-mod reference;
 mod admission;
 mod cli;
+mod reference;
+mod routes;
+mod serve;
+mod server;
+mod sources;

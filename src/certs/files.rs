@@ -1,0 +1,163 @@
+//! `--tls files`: a certificate chain and its key from two files, as
+//! cert-manager and the kubelet write them.
+//!
+//! Polled by content: the kubelet swaps a symbolic link, others write in
+//! place, and a change of bytes is what both have in common. A poll that meets
+//! one file new and the other old finds that they do not match and keeps what
+//! is served; the next one reads both.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use ring::digest::{Context, Digest, SHA256};
+use rustls::{Error, InconsistentKeys, ServerConfig};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::CertificateError;
+use crate::server::{TlsSlot, server_config};
+
+/// Most bytes of either file.
+pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// How often the files are read.
+const POLL: Duration = Duration::from_secs(10);
+
+/// Where the certificate stands.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// The chain in PEM, the leaf first.
+    pub certificate: PathBuf,
+    /// The leaf's key in PEM: PKCS#8, PKCS#1 or SEC1.
+    pub key: PathBuf,
+}
+
+impl Files {
+    fn read(&self) -> Result<Content, CertificateError> {
+        Ok(Content { certificate: read(&self.certificate)?, key: read(&self.key)? })
+    }
+
+    fn parse(&self, content: &Content) -> Result<ServerConfig, CertificateError> {
+        let path = || self.certificate.clone();
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(&content.certificate)
+            .collect::<Result<_, _>>()
+            .map_err(|_| CertificateError::NoCertificate { path: path() })?;
+        if chain.is_empty() {
+            return Err(CertificateError::NoCertificate { path: path() });
+        }
+        let key = PrivateKeyDer::from_pem_slice(&content.key)
+            .map_err(|_| CertificateError::NoKey { path: self.key.clone() })?;
+        server_config(chain, key).map_err(|error| match error {
+            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                CertificateError::Mismatch { certificate: path(), key: self.key.clone() }
+            }
+            source => {
+                CertificateError::Unusable { certificate: path(), key: self.key.clone(), source }
+            }
+        })
+    }
+}
+
+struct Content {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl Content {
+    fn digest(&self) -> Digest {
+        let mut context = Context::new(&SHA256);
+        context.update(&self.certificate.len().to_be_bytes());
+        context.update(&self.certificate);
+        context.update(&self.key);
+        context.finish()
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|source| CertificateError::Read { path: path.to_owned(), source })?;
+    match bytes.len() as u64 > FILE_BYTES_MAX {
+        true => Err(CertificateError::TooLarge { path: path.to_owned() }),
+        false => Ok(bytes),
+    }
+}
+
+/// Keeps a slot at what the files hold.
+pub struct Watcher {
+    files: Files,
+    slot: Arc<TlsSlot>,
+    seen: Seen,
+}
+
+/// What the last poll found; the same again is not worth a word.
+#[derive(PartialEq)]
+enum Seen {
+    Content([u8; 32]),
+    Unreadable(String),
+}
+
+impl Seen {
+    fn of(content: &Content) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(content.digest().as_ref());
+        Self::Content(bytes)
+    }
+}
+
+impl Watcher {
+    /// Reads the files and serves them from `slot`.
+    ///
+    /// # Errors
+    /// When they cannot be read, used, or do not match.
+    pub fn start(files: Files, slot: Arc<TlsSlot>) -> Result<Self, CertificateError> {
+        let content = files.read()?;
+        slot.set(files.parse(&content)?);
+        Ok(Self { files, slot, seen: Seen::of(&content) })
+    }
+
+    /// Reads the files once more. What changed and can be used is served from
+    /// now on: true. Else what was served stays.
+    ///
+    /// # Errors
+    /// What is wrong with the files, once: the same again is no change.
+    pub fn poll(&mut self) -> Result<bool, CertificateError> {
+        let read = self.files.read();
+        let seen = match &read {
+            Ok(content) => Seen::of(content),
+            Err(error) => Seen::Unreadable(describe(error)),
+        };
+        if seen == self.seen {
+            return Ok(false);
+        }
+        self.seen = seen;
+        self.slot.set(self.files.parse(&read?)?);
+        Ok(true)
+    }
+
+    /// Polls every 10 s, for ever, and logs every change: the body of a vital
+    /// thread.
+    pub fn run(mut self) {
+        loop {
+            thread::sleep(POLL);
+            let path = self.files.certificate.display().to_string();
+            match self.poll() {
+                Ok(true) => log::info!("now serving the certificate in {path}"),
+                Ok(false) => {}
+                Err(error) => {
+                    let error = describe(&error);
+                    log::error!("still serving the former certificate of {path}: {error}");
+                }
+            }
+        }
+    }
+}
+
+fn describe(error: &CertificateError) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}

@@ -1,0 +1,135 @@
+//! What is counted, in the format of Prometheus.
+//!
+//! Labels are bounded: operations and outcomes are closed lists, maps are
+//! those in force; a rule or an image is never a label.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Upper bounds of the duration buckets, in seconds.
+const BUCKETS: [f64; 10] =
+    [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.1, 1.0];
+
+/// How an admission ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AdmissionLabels {
+    /// `CREATE`, `UPDATE`, or `other`.
+    pub operation: &'static str,
+    /// `patched`, `unchanged`, `not-handled`, `not-understood`, `undecodable`
+    /// or `panicked`.
+    pub outcome: &'static str,
+}
+
+/// What became of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ImageLabels {
+    /// The map that decided; empty when none did.
+    pub map: String,
+    /// The reason of the decision.
+    pub reason: &'static str,
+}
+
+/// All that is counted.
+pub struct Metrics {
+    registry: Registry,
+    admissions: Family<AdmissionLabels, Counter>,
+    images: Family<ImageLabels, Counter>,
+    observed: Family<ImageLabels, Counter>,
+    seconds: Histogram,
+    rules: Gauge,
+    connections: Gauge<i64>,
+    panics: Counter<u64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("detour"),
+            admissions: Family::default(),
+            images: Family::default(),
+            observed: Family::default(),
+            seconds: Histogram::new(BUCKETS),
+            rules: Gauge::default(),
+            connections: Gauge::default(),
+            panics: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Version of this binary", build);
+        let help = "Admission requests by operation and outcome";
+        registry.register("admissions", help, self.admissions.clone());
+        let help = "Images seen by deciding map and reason";
+        registry.register("images", help, self.images.clone());
+        let help = "Images by what a map in Observe would have done";
+        registry.register("observed_images", help, self.observed.clone());
+        let help = "Time from a whole request to its answer";
+        registry.register_with_unit("admission", help, Unit::Seconds, self.seconds.clone());
+        registry.register("rules", "Rules in force", self.rules.clone());
+        let help = "Open connections on the admission port";
+        registry.register("connections", help, self.connections.clone());
+        let help = "Requests at which the admission panicked; each was allowed unchanged";
+        registry.register("panics", help, self.panics.clone());
+    }
+
+    /// Counts an admission that took `duration`.
+    pub fn admission(&self, operation: &str, outcome: &'static str, duration: Duration) {
+        let operation = match operation {
+            "CREATE" => "CREATE",
+            "UPDATE" => "UPDATE",
+            _ => "other",
+        };
+        self.admissions.get_or_create(&AdmissionLabels { operation, outcome }).inc();
+        self.seconds.observe(duration.as_secs_f64());
+    }
+
+    /// Counts an image that was decided on.
+    pub fn image(&self, map: &str, reason: &'static str) {
+        self.images.get_or_create(&ImageLabels { map: map.to_owned(), reason }).inc();
+    }
+
+    /// Counts what a map in Observe would have done.
+    pub fn observed(&self, map: &str, reason: &'static str) {
+        self.observed.get_or_create(&ImageLabels { map: map.to_owned(), reason }).inc();
+    }
+
+    /// Counts a panic.
+    pub fn panic(&self) {
+        self.panics.inc();
+    }
+
+    /// Sets the number of rules in force.
+    pub fn set_rules(&self, rules: usize) {
+        self.rules.set(i64::try_from(rules).unwrap_or(i64::MAX));
+    }
+
+    /// Sets the number of open connections.
+    pub fn set_connections(&self, connections: usize) {
+        self.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
+    }
+
+    /// The text that a scrape reads, in the OpenMetrics format.
+    ///
+    /// # Errors
+    /// Only when a metric cannot be written to memory.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}

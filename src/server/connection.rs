@@ -1,0 +1,144 @@
+//! The life of one connection, on a thread of its own.
+
+use std::io::{self, ErrorKind};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+
+use super::answer::{Answer, Status};
+use super::buffer::Buffer;
+use super::http::{self, After, CONTINUE, Head};
+use super::seats::Seat;
+use super::stream::{Socket, Stream};
+use super::{Shared, count};
+
+/// Serves the connection that has this seat until it ends.
+pub(super) fn serve(shared: &Shared, seat: &Seat) {
+    let socket = Socket::new(Arc::clone(seat.stream()), &shared.limits);
+    let mut stream = match socket.and_then(|socket| Stream::new(socket, &shared.transport)) {
+        Ok(stream) => stream,
+        Err(error) => return log::debug!("{}: connection not begun: {error}", shared.name),
+    };
+    if let Err(error) = stream.handshake() {
+        count(&shared.counters.handshake_failures);
+        log::debug!("{}: handshake failed: {error}", shared.name);
+        return stream.linger(shared.limits.farewell);
+    }
+    let buffer = Buffer::new(shared.limits.head_bytes, Arc::clone(&shared.budget));
+    Connection { shared, seat, stream, buffer, out: Vec::new() }.run();
+}
+
+struct Connection<'a> {
+    shared: &'a Shared,
+    seat: &'a Seat,
+    stream: Stream,
+    buffer: Buffer,
+    /// The answer's bytes; kept between requests for its capacity.
+    out: Vec<u8>,
+}
+
+impl Connection<'_> {
+    fn run(mut self) {
+        let end = loop {
+            match self.exchange() {
+                Ok(After::Keep) => {}
+                Ok(After::Close) => break None,
+                Err(error) => break Some(error.kind()),
+            }
+        };
+        // A body is not held in memory while its sender is heard out.
+        drop(self.buffer);
+        self.stream.give(self.shared.limits.farewell);
+        self.stream.close_notify();
+        // Not after an eviction: a newcomer waits for this place.
+        if matches!(end, None | Some(ErrorKind::InvalidData)) {
+            self.stream.linger(self.shared.limits.farewell);
+        }
+    }
+
+    /// One request and its answer. An error ends the connection unanswered:
+    /// the peer is gone, too slow or evicted, or its TLS is broken.
+    fn exchange(&mut self) -> io::Result<After> {
+        self.wait_for_request()?;
+        loop {
+            let filled = self.buffer.filled();
+            let head = match http::parse(filled, &self.shared.limits) {
+                Ok(Some(head)) => head,
+                Ok(None) => {
+                    self.buffer.fill(&mut self.stream)?;
+                    continue;
+                }
+                Err(status) => {
+                    count(&self.shared.counters.refused);
+                    return self.refuse(&Answer::refusal(status));
+                }
+            };
+            let total = head.head_bytes + head.body_bytes;
+            if let Some((answer, after)) =
+                ask(self.shared, &head, filled.get(head.head_bytes..total))
+            {
+                http::respond(&mut self.out, head.method, &answer, after);
+                return self.send(total, answer.valued, after);
+            }
+            if head.expects_continue {
+                self.stream.send(CONTINUE)?;
+            }
+            if !self.buffer.fill_to(total, &mut self.stream)? {
+                count(&self.shared.counters.overloaded);
+                let overload = Answer::refusal(Status::ServiceUnavailable);
+                return self.refuse(&overload.with_header("Retry-After", "1"));
+            }
+        }
+    }
+
+    fn wait_for_request(&mut self) -> io::Result<()> {
+        if self.buffer.filled().is_empty() {
+            self.stream.give(self.shared.limits.idle);
+            self.buffer.fill(&mut self.stream)?;
+        }
+        self.stream.give(self.shared.limits.request);
+        match self.seat.begin() {
+            true => Ok(()),
+            false => Err(ErrorKind::ConnectionAborted.into()),
+        }
+    }
+
+    /// Answers a request that is not read to its end.
+    fn refuse(&mut self, answer: &Answer) -> io::Result<After> {
+        http::respond(&mut self.out, "", answer, After::Close);
+        self.send(0, answer.valued, After::Close)
+    }
+
+    /// Sends the answer, whole, to the request of `total` bytes.
+    fn send(&mut self, total: usize, valued: bool, after: After) -> io::Result<After> {
+        self.stream.give(self.shared.limits.request);
+        self.stream.send(&self.out)?;
+        self.out.clear();
+        self.out.shrink_to(self.shared.limits.head_bytes);
+        if after == After::Keep {
+            self.buffer.consume(total);
+            self.seat.rest(valued);
+        }
+        Ok(after)
+    }
+}
+
+/// Asks the service, if it can be asked already: with a `body`, or when it
+/// refuses without one.
+fn ask(shared: &Shared, head: &Head<'_>, body: Option<&[u8]>) -> Option<(Answer, After)> {
+    if let Err(answer) = shared.service.check(head) {
+        // Where the next request starts is known only with the body read.
+        return Some((answer, if body.is_some() { after(shared, head) } else { After::Close }));
+    }
+    let body = body?;
+    match panic::catch_unwind(AssertUnwindSafe(|| shared.service.answer(head, body))) {
+        Ok(answer) => Some((answer, after(shared, head))),
+        Err(_) => {
+            count(&shared.counters.panics);
+            Some((shared.service.panicked(head, body), After::Close))
+        }
+    }
+}
+
+fn after(shared: &Shared, head: &Head<'_>) -> After {
+    if shared.is_draining() { After::Close } else { head.after }
+}

@@ -1,0 +1,165 @@
+//! The listening socket and the loop that accepts.
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+
+use super::{ServerError, Shared, connection, count};
+use crate::supervise;
+
+/// The accept loop turns at least this often.
+const TURN: Duration = Duration::from_secs(1);
+/// How long the accept loop leaves the system alone after an error.
+const PAUSE: Duration = Duration::from_millis(100);
+/// At most one log line about a lasting fault of the accept loop in this time.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Listens on `address`. `[::]` means every address of the machine: where the
+/// kernel has no IPv6, `0.0.0.0` takes its place.
+///
+/// # Errors
+/// Those of the system, with the address.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    bind_with(address, TcpListener::bind)
+}
+
+fn bind_with<T>(
+    address: SocketAddr,
+    mut bind: impl FnMut(SocketAddr) -> io::Result<T>,
+) -> Result<T, ServerError> {
+    let source = match bind(address) {
+        Ok(listener) => return Ok(listener),
+        Err(error) => error,
+    };
+    let same_anywhere = matches!(source.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied);
+    if address.ip() == Ipv6Addr::UNSPECIFIED && !same_anywhere {
+        let fallback = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+        if let Ok(listener) = bind(fallback) {
+            log::warn!("cannot listen on {address} ({source}), listening on {fallback} instead");
+            return Ok(listener);
+        }
+    }
+    Err(ServerError::Bind { address, source })
+}
+
+/// Makes `accept` return at least once a turn, so that the loop has a pulse.
+/// accept(2) honours the receive timeout of its socket (socket(7)).
+pub(super) fn prepare(listener: &TcpListener) -> io::Result<()> {
+    Ok(set_socket_timeout(listener, Timeout::Recv, Some(TURN))?)
+}
+
+/// Accepts for ever. No error ends the loop.
+pub(super) fn run(listener: &TcpListener, shared: &Arc<Shared>) {
+    let mut faults = Faults { last_logged: None };
+    loop {
+        shared.pulse.beat();
+        match listener.accept() {
+            // Nobody would answer it any more.
+            Ok(_) if shared.is_closing() => {}
+            Ok((stream, _)) => {
+                count(&shared.counters.accepted);
+                if let Err(error) = admit(stream, shared) {
+                    faults.report(&shared.name, &error);
+                }
+            }
+            Err(error) if is_harmless(error.kind()) => {}
+            Err(error) => {
+                count(&shared.counters.accept_errors);
+                faults.report(&shared.name, &error);
+                thread::park_timeout(PAUSE);
+            }
+        }
+    }
+}
+
+/// The turn is over, or the client went away before it was accepted.
+fn is_harmless(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::WouldBlock
+            | ErrorKind::Interrupted
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionRefused
+    )
+}
+
+fn admit(stream: TcpStream, shared: &Arc<Shared>) -> Result<(), supervise::SuperviseError> {
+    let Some(seat) = shared.seats.take(stream, || count(&shared.counters.evicted)) else {
+        count(&shared.counters.turned_away);
+        return Ok(());
+    };
+    let shared = Arc::clone(shared);
+    let (name, stack_bytes) = (shared.name.clone(), shared.limits.stack_bytes);
+    supervise::spawn(&name, stack_bytes, move || connection::serve(&shared, &seat))
+}
+
+/// Faults repeat ten times a second; their log lines should not.
+struct Faults {
+    last_logged: Option<Instant>,
+}
+
+impl Faults {
+    fn report(&mut self, name: &str, error: &dyn std::error::Error) {
+        if self.last_logged.is_none_or(|last| last.elapsed() >= QUIET) {
+            self.last_logged = Some(Instant::now());
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            log::warn!("{name}: a connection was not accepted: {error}{cause}");
+        }
+    }
+}
+
+/// When the accept loop last turned.
+pub(super) struct Pulse {
+    start: Instant,
+    last_millis: AtomicU64,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now(), last_millis: AtomicU64::new(0) }
+    }
+
+    fn beat(&self) {
+        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_millis.store(millis, Ordering::Relaxed);
+    }
+
+    pub(super) fn age(&self) -> Duration {
+        let last = Duration::from_millis(self.last_millis.load(Ordering::Relaxed));
+        self.start.elapsed().saturating_sub(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `bind_with` returns when IPv6 fails in this way.
+    fn without_ipv6(address: &str, kind: ErrorKind) -> Result<SocketAddr, ErrorKind> {
+        let system = |address: SocketAddr| match address.is_ipv4() {
+            true => Ok(address),
+            false => Err(kind.into()),
+        };
+        bind_with(address.parse().unwrap(), system).map_err(|error| match error {
+            ServerError::Bind { source, .. } => source.kind(),
+            other => panic!("{other}"),
+        })
+    }
+
+    #[test]
+    fn only_every_address_falls_back_to_ipv4_and_only_without_ipv6() {
+        let fallback = "0.0.0.0:8443".parse().unwrap();
+        assert_eq!(without_ipv6("[::]:8443", ErrorKind::Unsupported), Ok(fallback));
+        assert_eq!(without_ipv6("[::]:8443", ErrorKind::AddrNotAvailable), Ok(fallback));
+        let taken = ErrorKind::AddrInUse;
+        assert_eq!(without_ipv6("[::]:8443", taken), Err(taken));
+        let refused = ErrorKind::Unsupported;
+        assert_eq!(without_ipv6("[::1]:8443", refused), Err(refused));
+    }
+}

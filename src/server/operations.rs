@@ -1,0 +1,96 @@
+//! The operations port: probes, metrics and version, in plain text.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::answer::{Answer, Status};
+use super::http::Head;
+use super::{Server, Service};
+use crate::metrics::Metrics;
+use crate::snapshot::Published;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Longest silence of the accept loop of the admission port before it counts
+/// as hung; it turns about once a second.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+const PATHS: [&str; 4] = ["/livez", "/readyz", "/metrics", "/version"];
+
+/// Answers probes and scrapes.
+pub struct Operations {
+    /// The server of the admission port.
+    pub admission: Arc<Server>,
+    /// What is served there.
+    pub published: Arc<Published>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether the process is about to end.
+    pub draining: Arc<AtomicBool>,
+}
+
+impl Service for Operations {
+    fn check(&self, head: &Head<'_>) -> Result<(), Answer> {
+        if !PATHS.contains(&head.path) {
+            return Err(Answer::refusal(Status::NotFound));
+        }
+        match head.method {
+            "GET" | "HEAD" => Ok(()),
+            _ => Err(Answer::refusal(Status::MethodNotAllowed).with_header("Allow", "GET, HEAD")),
+        }
+    }
+
+    fn answer(&self, head: &Head<'_>, _body: &[u8]) -> Answer {
+        match head.path {
+            "/livez" => self.livez(),
+            "/readyz" => self.readyz(),
+            "/metrics" => self.scrape(),
+            "/version" => text(Status::Ok, &format!("detour {}\n", env!("CARGO_PKG_VERSION"))),
+            _ => Answer::refusal(Status::NotFound),
+        }
+    }
+
+    fn panicked(&self, _head: &Head<'_>, _body: &[u8]) -> Answer {
+        Answer::refusal(Status::InternalServerError)
+    }
+}
+
+impl Operations {
+    fn livez(&self) -> Answer {
+        let silence = self.admission.accept_age();
+        match silence <= SILENCE_MAX {
+            true => text(Status::Ok, "ok\n"),
+            false => {
+                let line = format!("the admission port has not accepted for {silence:?}\n");
+                text(Status::ServiceUnavailable, &line)
+            }
+        }
+    }
+
+    /// Names what is missing, then what is wrong, a line each.
+    fn readyz(&self) -> Answer {
+        let snapshot = self.published.load();
+        let draining = self.draining.load(Ordering::Relaxed);
+        let ending = draining.then(|| "missing: the process is about to end\n".to_owned());
+        let missing = snapshot.missing.iter().map(|line| format!("missing: {line}\n"));
+        let mut lines: String = ending.into_iter().chain(missing).collect();
+        let is_ready = lines.is_empty();
+        if is_ready {
+            lines.push_str("ok\n");
+        }
+        lines.extend(snapshot.faults.iter().map(|line| format!("fault: {line}\n")));
+        text(if is_ready { Status::Ok } else { Status::ServiceUnavailable }, &lines)
+    }
+
+    fn scrape(&self) -> Answer {
+        self.metrics.set_connections(self.admission.open_connections());
+        match self.metrics.encode() {
+            Ok(body) => Answer::new(Status::Ok, OPEN_METRICS, body.into_bytes()),
+            Err(_) => Answer::refusal(Status::InternalServerError),
+        }
+    }
+}
+
+fn text(status: Status, body: &str) -> Answer {
+    Answer::new(status, TEXT, body.as_bytes().to_vec())
+}

@@ -1,0 +1,129 @@
+//! The admission port: `POST /mutate`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Service;
+use super::answer::{Answer, Status};
+use super::http::Head;
+use crate::admission::{self, Handling, ImageOutcome, Outcome, Recorded};
+use crate::metrics::Metrics;
+use crate::snapshot::Published;
+
+/// Where reviews are sent.
+pub const MUTATE_PATH: &str = "/mutate";
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Answers admission reviews by the snapshot that is published.
+pub struct Admission {
+    /// The rules.
+    pub published: Arc<Published>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Service for Admission {
+    fn check(&self, head: &Head<'_>) -> Result<(), Answer> {
+        if head.path != MUTATE_PATH {
+            return Err(Answer::refusal(Status::NotFound));
+        }
+        if head.method != "POST" {
+            return Err(Answer::refusal(Status::MethodNotAllowed).with_header("Allow", "POST"));
+        }
+        let media_type = head.content_type.unwrap_or_default().split(';').next();
+        let is_json = media_type.is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON));
+        if is_json { Ok(()) } else { Err(Answer::refusal(Status::UnsupportedMediaType)) }
+    }
+
+    fn answer(&self, _head: &Head<'_>, body: &[u8]) -> Answer {
+        let start = Instant::now();
+        let snapshot = self.published.load();
+        let (answer, operation, outcome) = match admission::admit(body, &snapshot.mapping) {
+            Ok(admitted) => {
+                let outcome = admitted.outcome;
+                self.count_images(&outcome);
+                log_decision(&outcome);
+                let answer = Answer::new(Status::Ok, JSON, admitted.body);
+                let word = word_of(&outcome);
+                (Answer { valued: true, ..answer }, outcome.operation, word)
+            }
+            Err(error) => {
+                log::warn!("a request was refused: {error}");
+                (undecodable(&error), String::new(), "undecodable")
+            }
+        };
+        self.metrics.admission(&operation, outcome, start.elapsed());
+        answer
+    }
+
+    fn panicked(&self, _head: &Head<'_>, body: &[u8]) -> Answer {
+        self.metrics.panic();
+        log::error!("a panic while answering a request, which is allowed unchanged");
+        match admission::allow(body) {
+            Ok(body) => Answer::new(Status::Ok, JSON, body),
+            Err(error) => undecodable(&error),
+        }
+    }
+}
+
+impl Admission {
+    fn count_images(&self, outcome: &Outcome) {
+        for image in &outcome.images {
+            self.metrics.image(map_of(image.rule.as_deref()), image.reason.as_str());
+            if let Some(observed) = &image.observed {
+                self.metrics.observed(map_of(Some(&observed.rule)), observed.reason.as_str());
+            }
+        }
+    }
+}
+
+fn undecodable(error: &admission::Undecodable) -> Answer {
+    Answer::new(Status::BadRequest, TEXT, format!("{error}\n").into_bytes())
+}
+
+/// The map of a rule's id.
+fn map_of(rule: Option<&str>) -> &str {
+    rule.and_then(|rule| rule.split('#').next()).unwrap_or_default()
+}
+
+fn changes(outcome: &Outcome) -> usize {
+    outcome.images.iter().filter(|image| image.new.is_some()).count()
+}
+
+fn word_of(outcome: &Outcome) -> &'static str {
+    match outcome.handling {
+        Handling::NotHandled => "not-handled",
+        Handling::NotUnderstood => "not-understood",
+        Handling::Decided if changes(outcome) > 0 => "patched",
+        Handling::Decided => "unchanged",
+    }
+}
+
+/// One line a decision, with every image.
+fn log_decision(outcome: &Outcome) {
+    let Outcome { uid, kind, namespace, name, operation, dry_run, images, pull_secrets, .. } =
+        outcome;
+    let images: &Vec<ImageOutcome> = images;
+    let annotation = match outcome.recorded {
+        Recorded::Unchanged => "unchanged",
+        Recorded::Written => "written",
+        Recorded::Removed => "removed",
+        Recorded::AnnotationTooLarge => "annotation-too-large",
+    };
+    log::info!(
+        uid = uid,
+        kind = kind,
+        namespace = namespace,
+        name = name,
+        operation = operation,
+        dry_run = dry_run,
+        images:serde = images,
+        pull_secrets:serde = pull_secrets,
+        annotation = annotation;
+        "{}: {} of {} images changed",
+        word_of(outcome),
+        changes(outcome),
+        images.len()
+    );
+}

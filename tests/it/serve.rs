@@ -1,0 +1,240 @@
+//! The built command as a process: `detour serve` over real TLS.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "also in what the tests share")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::server::{Client, Response, connect, connect_tls};
+
+const REVIEW: &str = include_str!("../data/reviews/005-create-pods-web-6c8b655648-replicaset.json");
+const RULES: &str = include_str!("../../examples/rules.yaml");
+
+/// A directory with a certificate and rules; removed at the end.
+struct Directory {
+    path: PathBuf,
+    certificate: String,
+}
+
+impl Directory {
+    fn new(rules: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("detour-serve-{}-{number}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = pair.cert.pem();
+        fs::write(path.join("tls.crt"), &certificate).unwrap();
+        fs::write(path.join("tls.key"), pair.signing_key.serialize_pem()).unwrap();
+        fs::write(path.join("rules.yaml"), rules).unwrap();
+        Self { path, certificate }
+    }
+
+    fn command(&self, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_detour"));
+        command.env_clear().current_dir(&self.path).arg("serve");
+        command.args(["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log-format=json"]);
+        command.args(more).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.path).unwrap();
+    }
+}
+
+/// A running webhook.
+struct Running {
+    directory: Directory,
+    process: Child,
+    log: Box<dyn Iterator<Item = Value>>,
+    admission: SocketAddr,
+    operations: SocketAddr,
+}
+
+impl Running {
+    fn start(rules: &str, more: &[&str]) -> Self {
+        let directory = Directory::new(rules);
+        let tls = ["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key", "--rules=rules.yaml"];
+        let mut process = directory.command(&[&tls, more].concat()).spawn().unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut log = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap());
+        let line: Value =
+            log.find(|line: &Value| message(line).starts_with("admission on")).unwrap();
+        let address = |before: &str| {
+            let (_, after) = message(&line).split_once(before).unwrap();
+            let end = after.find(['/', ',']).unwrap_or(after.len());
+            after[..end].parse().unwrap()
+        };
+        let (admission, operations) = (address("https://"), address("http://"));
+        Self { directory, process, log: Box::new(log), admission, operations }
+    }
+
+    fn connect(&self) -> Client {
+        connect_tls(self.admission, &self.directory.certificate)
+    }
+
+    fn get(&self, path: &str) -> Response {
+        let mut client = Client { stream: Box::new(connect(self.operations)) };
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client.receive()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already gone where the test ended it.
+        self.process.kill().ok();
+        self.process.wait().unwrap();
+    }
+}
+
+fn message(line: &Value) -> &str {
+    line["message"].as_str().unwrap()
+}
+
+fn post(client: &mut Client, body: &str) -> Response {
+    let bytes = body.len();
+    client.send(format!(
+        "POST /mutate?timeout=5s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
+         Content-Length: {bytes}\r\n\r\n{body}"
+    ));
+    client.receive()
+}
+
+#[test]
+fn a_review_is_answered_and_every_image_logged_in_one_line() {
+    let mut running = Running::start(RULES, &[]);
+    let mut client = running.connect();
+    for _ in 0..2 {
+        let response = post(&mut client, REVIEW);
+        assert_eq!(response.status, 200);
+        let answer: Value = serde_json::from_str(&response.body).unwrap();
+        assert_eq!(answer["response"]["allowed"], true);
+        assert_eq!(answer["response"]["uid"], "5a5e9479-0ff3-4c93-b386-db98edd8051a");
+        assert_eq!(answer["response"]["patchType"], "JSONPatch");
+    }
+    let line = running.log.find(|line| line["uid"].is_string()).unwrap();
+    assert_eq!(message(&line), "patched: 5 of 5 images changed");
+    assert_eq!((&line["namespace"], &line["name"]), (&"shop".into(), &"web-6c8b655648-".into()));
+    assert_eq!(line["images"].as_array().unwrap().len(), 5);
+    let web = &line["images"][0];
+    assert_eq!(web["field"], "containers/web");
+    assert_eq!((&web["old"], &web["reason"]), (&"nginx:1.27".into(), &"rewritten".into()));
+    assert_eq!(web["new"], "mirror.example.com/official/nginx:1.27");
+    assert_eq!(web["rule"], "ClusterImageMap/sample#official");
+    let metrics = running.get("/metrics").body;
+    let admissions = "detour_admissions_total{operation=\"CREATE\",outcome=\"patched\"} 2\n";
+    assert!(metrics.contains(admissions), "{metrics}");
+    let images = "detour_images_total{map=\"ClusterImageMap/sample\",reason=\"rewritten\"} 10\n";
+    assert!(metrics.contains(images), "{metrics}");
+    assert!(metrics.contains("detour_rules 5\n"), "{metrics}");
+}
+
+#[test]
+fn a_malformed_body_is_refused_in_one_line_and_the_next_is_answered() {
+    let running = Running::start(RULES, &[]);
+    let mut client = running.connect();
+    for body in ["{", "[]", "null", "\"text\"", "{\"kind\":\"AdmissionReview\"}"] {
+        let response = post(&mut client, body);
+        assert_eq!(response.status, 400, "{body}");
+        assert_eq!(response.body.lines().count(), 1, "{}", response.body);
+        assert_eq!(post(&mut client, REVIEW).status, 200);
+    }
+}
+
+#[test]
+fn an_instance_with_rules_is_ready_and_tells_its_version() {
+    let running = Running::start(RULES, &[]);
+    for (path, body) in [
+        ("/readyz", "ok\n"),
+        ("/livez", "ok\n"),
+        ("/version", concat!("detour ", env!("CARGO_PKG_VERSION"), "\n")),
+    ] {
+        let response = running.get(path);
+        assert_eq!((response.status, response.body.as_str()), (200, body), "{path}");
+    }
+    assert_eq!(running.get("/mutate").status, 404);
+}
+
+#[test]
+fn faulty_rules_keep_an_instance_unready_and_every_fault_is_named() {
+    let faulty = RULES.replace("prefix: quay.io", "prefixx: quay.io").replace("ghcr.io", "ghcr");
+    let running = Running::start(&faulty, &[]);
+    let response = running.get("/readyz");
+    assert_eq!(response.status, 503);
+    let lines: Vec<&str> = response.body.lines().collect();
+    assert_eq!(lines[0], "missing: rules");
+    for fault in ["unknown field \"prefixx\"", "prefix \"ghcr\" does not start with a registry"] {
+        assert!(
+            lines.iter().any(|line| line.starts_with("fault: rules.yaml:") && line.contains(fault))
+        );
+    }
+    assert_eq!(running.get("/livez").status, 200);
+    let response = post(&mut running.connect(), REVIEW);
+    let answer: Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(answer["response"]["allowed"], true);
+    assert_eq!(answer["response"]["patch"], Value::Null);
+}
+
+#[test]
+fn sigterm_drains_and_ends_well() {
+    let mut running = Running::start(RULES, &["--drain=1"]);
+    let mut client = running.connect();
+    assert!(!post(&mut client, REVIEW).head.contains("Connection: close"));
+    running.signal(Signal::TERM);
+    running.log.find(|line| message(line).starts_with("draining")).unwrap();
+    assert_eq!(running.get("/readyz").body, "missing: the process is about to end\n");
+    let response = post(&mut client, REVIEW);
+    assert_eq!(response.status, 200);
+    assert!(response.head.contains("\r\nConnection: close\r\n"), "{}", response.head);
+    assert!(running.process.wait().unwrap().success());
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let mut running = Running::start(RULES, &["--drain=600"]);
+    running.signal(Signal::TERM);
+    running.log.find(|line| message(line).starts_with("draining")).unwrap();
+    running.signal(Signal::INT);
+    assert_eq!(running.process.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_missing_certificate_is_a_usage_error() {
+    let directory = Directory::new(RULES);
+    let tls = ["--tls=files", "--tls-cert=none.crt", "--tls-key=tls.key", "--rules=rules.yaml"];
+    let output = directory.command(&tls).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("error: cannot read none.crt: No such file"), "{text}");
+    assert!(text.ends_with("\nhint: check --tls-cert and --tls-key\n"), "{text}");
+}
+
+#[test]
+fn trying_out_needs_no_rules_and_prints_a_line_to_paste() {
+    let directory = Directory::new("");
+    let mut process = directory.command(&["--tls=dev"]).spawn().unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), "rules in force:");
+    let rule = "  ClusterImageMap/sample#hub: prefix docker.io -> mirror.example.com/dockerhub";
+    assert_eq!(lines.next().unwrap(), rule);
+    let paste = lines.find(|line| line.starts_with("  curl ")).unwrap();
+    assert!(paste.starts_with("  curl -sk https://127.0.0.1:"), "{paste}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+}

@@ -1,0 +1,50 @@
+use super::*;
+use std::sync::atomic::Ordering;
+
+const SHORT: Duration = Duration::from_millis(200);
+
+#[test]
+fn a_request_that_trickles_is_cut_at_its_deadline() {
+    let fixture = start_plain(Limits { request: SHORT, ..LIMITS });
+    let mut client = fixture.connect();
+    let bytes = 2_000_000;
+    client.send(post_head("/echo", bytes));
+    // Never silent for long, so a time-out of single reads would not fire.
+    let sent = (0..bytes).take_while(|_| client.stream.write_all(b" ").is_ok()).count();
+    assert!(sent < bytes, "all of it was taken");
+    eventually("the connection is gone", || fixture.server.open_connections() == 0);
+}
+
+#[test]
+fn a_request_that_stops_is_cut_at_its_deadline() {
+    let mut client = start(Limits { request: SHORT, ..LIMITS }).connect();
+    client.send("POST /echo HTTP/1.1\r\nHo");
+    assert!(client.ends());
+}
+
+#[test]
+fn an_idle_connection_is_closed_in_the_end() {
+    let fixture = start(Limits { idle: SHORT, ..LIMITS });
+    assert!(fixture.connect_and_ask("/echo").ends());
+}
+
+#[test]
+fn a_handshake_that_does_not_come_is_cut() {
+    let fixture = start(Limits { handshake: SHORT, ..LIMITS });
+    let mut client = connect(fixture.server.address());
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    let failures = &fixture.server.counters().handshake_failures;
+    eventually("it was counted", || failures.load(Ordering::Relaxed) == 1);
+}
+
+#[test]
+fn a_client_that_does_not_read_its_answers_is_cut() {
+    let fixture = start_plain(Limits { request: SHORT, ..LIMITS });
+    let mut client = fixture.connect();
+    let request = post_head("/echo", 0).repeat(1000);
+    let requests_end = Instant::now() + GUARD;
+    while client.stream.write_all(request.as_bytes()).is_ok() {
+        assert!(Instant::now() < requests_end, "it is never cut");
+    }
+    eventually("the connection is gone", || fixture.server.open_connections() == 0);
+}

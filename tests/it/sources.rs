@@ -1,0 +1,136 @@
+//! Rules files: read, watched, published.
+#![allow(clippy::unwrap_used, reason = "also in what the tests share")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use detour::mapping::policy::Policy;
+use detour::metrics::Metrics;
+use detour::snapshot::{Published, Snapshot};
+use detour::sources::Publisher;
+use detour::sources::file::{self, Watcher};
+
+/// A directory of the test's own, removed at its end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("detour-sources-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn map(name: &str) -> String {
+    format!(
+        "apiVersion: detour.dev/v1alpha1\nkind: ClusterImageMap\nmetadata: {{name: {name}}}\n\
+         spec: {{rules: [{{prefix: {name}.io, to: mirror.example.com/{name}}}]}}\n"
+    )
+}
+
+fn names(paths: &[PathBuf]) -> Vec<String> {
+    let loaded = file::load(paths);
+    assert_eq!(loaded.report.faults, []);
+    loaded.maps.iter().map(|map| map.id.name.clone()).collect()
+}
+
+fn faults(path: &Path) -> Vec<String> {
+    let loaded = file::load(&[path.to_owned()]);
+    loaded.report.faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_directory_is_read_in_byte_order_and_not_below() {
+    let directory = Directory::new();
+    directory.write("b.yaml", &map("b"));
+    directory.write("a.yml", &map("a"));
+    directory.write("B.json", r#"{"apiVersion":"detour.dev/v1alpha1","kind":"ClusterImageMap","metadata":{"name":"upper"},"spec":{"default":{"keep":true}}}"#);
+    directory.write("notes.txt", "no rules");
+    directory.write("below/c.yaml", &map("c"));
+    directory.write("odd.yaml/d.yaml", &map("d"));
+    assert_eq!(names(std::slice::from_ref(&directory.0)), ["upper", "a", "b"]);
+    let last = directory.write("last", &map("last"));
+    assert_eq!(names(&[last, directory.0.clone()]), ["last", "upper", "a", "b"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_a_fault_with_its_path() {
+    let directory = Directory::new();
+    let none = directory.0.join("none.yaml");
+    let expected = format!("{}: cannot be read: No such file or directory", none.display());
+    assert!(faults(&none)[0].starts_with(&expected), "{:?}", faults(&none));
+    assert!(faults(&directory.0)[0].contains("the directory holds no rules"));
+    let path = directory.0.join("binary.yaml");
+    fs::write(&path, [0xff, 0xfe]).unwrap();
+    assert!(faults(&path)[0].contains("the file must be UTF-8 text"), "{:?}", faults(&path));
+    let large = directory.0.join("large.yaml");
+    fs::File::create(&large).unwrap().set_len(file::FILE_BYTES_MAX + 1).unwrap();
+    assert!(faults(&large)[0].contains("is larger than"), "{:?}", faults(&large));
+}
+
+#[test]
+fn a_watcher_sees_the_link_swap_of_a_mounted_config_map() {
+    let directory = Directory::new();
+    directory.write("..2026_1/rules.yaml", &map("one"));
+    directory.write("..2026_2/rules.yaml", &map("two"));
+    symlink("..2026_1", directory.0.join("..data")).unwrap();
+    symlink("..data/rules.yaml", directory.0.join("rules.yaml")).unwrap();
+    let (mut watcher, loaded) = Watcher::start(vec![directory.0.clone()]);
+    assert_eq!(loaded.maps[0].id.name, "one");
+    assert_eq!(watcher.poll(), None);
+    symlink("..2026_2", directory.0.join("..new")).unwrap();
+    fs::rename(directory.0.join("..new"), directory.0.join("..data")).unwrap();
+    assert_eq!(watcher.poll().unwrap().maps[0].id.name, "two");
+    assert_eq!(watcher.poll(), None);
+}
+
+#[test]
+fn wrong_rules_leave_the_former_ones_in_force_and_are_told() {
+    let directory = Directory::new();
+    let path = directory.write("rules.yaml", "rules: []");
+    let missing = vec!["rules".to_owned()];
+    let published = Arc::new(Published::new(Snapshot { missing, ..Snapshot::default() }));
+    let publisher = Publisher {
+        published: Arc::clone(&published),
+        policy: Policy::default(),
+        metrics: Arc::new(Metrics::default()),
+    };
+    let state = || {
+        let snapshot = published.load();
+        (snapshot.mapping.rules().len(), snapshot.missing.len(), snapshot.faults.is_empty())
+    };
+    let (mut watcher, loaded) = Watcher::start(vec![path.clone()]);
+    publisher.publish(loaded);
+    assert_eq!(state(), (0, 1, false));
+    fs::write(&path, map("one")).unwrap();
+    publisher.publish(watcher.poll().unwrap());
+    assert_eq!(state(), (1, 0, true));
+    fs::write(&path, "rules: []").unwrap();
+    publisher.publish(watcher.poll().unwrap());
+    assert_eq!(state(), (1, 0, false));
+    fs::remove_file(&path).unwrap();
+    publisher.publish(watcher.poll().unwrap());
+    assert_eq!(state(), (1, 0, false));
+    fs::write(&path, map("two") + "---\n" + &map("three")).unwrap();
+    publisher.publish(watcher.poll().unwrap());
+    assert_eq!(state(), (2, 0, true));
+}
