@@ -4,6 +4,7 @@
 //! is not understood is left as it is.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod json;
 mod patch;
 mod pod;
 mod records;

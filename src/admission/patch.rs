@@ -10,9 +10,10 @@ use jsonptr::Token;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::json::Pairs;
 use super::pod::{Extent, Field, List, Subject};
 use super::records::{Change, ORIGINALS_ANNOTATION};
-use super::review::{Metadata, Pairs};
+use super::review::Metadata;
 
 /// The operations so far.
 #[derive(Debug, Default, Serialize)]

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::review::{
-    Container, GroupKind, Metadata, Object, OwnerReference, Pairs, Request, Spec, Strict, Text,
-};
+use super::json::{Pairs, Strict, Text};
+use super::review::{Container, GroupKind, Metadata, Object, OwnerReference, Request, Spec};
 use crate::mapping::scope::{CountsAs, Owner, Pod};
 
 /// A list of a pod's spec whose items hold an image.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::json::Pairs;
 use super::pod::{Extent, Field, Subject};
-use super::review::Pairs;
 use super::{ImageOutcome, Known, Outcome};
 use crate::mapping::reason::Reason;
 

@@ -73,6 +73,8 @@ fn a_field_that_is_there_twice_is_left_alone() {
         (r#""containers":["#, r#""containers":[],"containers":["#),
         (r#""object":{"#, r#""object":null,"object":{"#),
         (r#""namespace":"#, r#""namespace":"a","namespace":"#),
+        (r#""metadata":{"#, r#""metadata":{"labels":{"a":"b","c":"d","a":"b"},"#),
+        (r#""metadata":{"#, r#""metadata":{"annotations":{"a":"b","\u0061":"c"},"#),
     ] {
         assert!(body.contains(once), "{once}");
         let body = body.replacen(once, twice, 1);
