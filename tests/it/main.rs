@@ -8,3 +8,4 @@ mod routes;
 mod serve;
 mod server;
 mod sources;
+mod tidy;
