@@ -4,13 +4,17 @@
 //! is not understood is left as it is.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod json;
 mod patch;
 mod pod;
 mod records;
 mod review;
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
+use crate::mapping::policy::Policy;
 use crate::mapping::reason::Reason;
 use crate::mapping::{Decision, Mapping};
 use patch::Patch;
@@ -115,7 +119,8 @@ pub fn admit(bytes: &[u8], mapping: &Mapping) -> Result<Admitted, Undecodable> {
     let mut warnings = Vec::new();
     if let Some(subject) = review.request.as_ref().and_then(Subject::of) {
         outcome.handling = Handling::Decided;
-        let images = decide(&subject, mapping, &mut outcome.pull_secrets);
+        let known = Known::of(&subject, mapping.policy());
+        let images = decide(&subject, &known, mapping, &mut outcome.pull_secrets);
         for (field, image) in &images {
             if let Some(new) = &image.new {
                 patch.set_image(&subject, field, new);
@@ -124,8 +129,8 @@ pub fn admit(bytes: &[u8], mapping: &Mapping) -> Result<Admitted, Undecodable> {
         let secrets: Vec<&str> = outcome.pull_secrets.iter().map(String::as_str).collect();
         patch.add_pull_secrets(&subject, &secrets);
         let label = mapping.policy().label.as_ref().filter(|_| !patch.is_empty());
-        let (recorded, annotation) = records::annotate(&subject, &images);
-        patch.set_metadata(&subject, (recorded, annotation.as_deref()), label);
+        let (recorded, annotation) = records::annotate(&subject, &known, &images);
+        patch.set_metadata(&subject, &annotation, label);
         outcome.recorded = recorded;
         audit_annotations = records::audit_annotations(&images);
         outcome.images = images.into_iter().map(|(_, image)| image).collect();
@@ -148,20 +153,36 @@ pub fn allow(bytes: &[u8]) -> Result<Vec<u8>, Undecodable> {
     Ok(response.encode(review.api_version))
 }
 
+/// What is known of an object before its images are looked at.
+#[derive(Debug)]
+struct Known {
+    /// Why it is left alone as a whole, if it is.
+    exemption: Option<Reason>,
+    /// What the old object's annotation says.
+    originals: Originals,
+}
+
+impl Known {
+    fn of(subject: &Subject<'_>, policy: &Policy) -> Self {
+        let old = subject.old_metadata.and_then(|metadata| metadata.annotations.as_ref());
+        let originals = records::originals(old).unwrap_or_default();
+        Self { exemption: policy.exemption(&subject.pod), originals }
+    }
+}
+
 /// Decides on every image field, and lists the pull secrets to add.
 fn decide<'r>(
     subject: &Subject<'r>,
+    known: &Known,
     mapping: &Mapping,
     pull_secrets: &mut Vec<String>,
 ) -> Vec<(Field<'r>, ImageOutcome)> {
-    let exemption = mapping.policy().exemption(&subject.pod);
-    let old_annotations = subject.old_metadata.and_then(|metadata| metadata.annotations.as_ref());
-    let originals = records::originals(old_annotations).unwrap_or_default();
+    let own_secrets: HashSet<&str> = subject.pull_secrets().collect();
     let mut images = Vec::new();
     for field in subject.fields() {
-        let settled = match exemption {
+        let settled = match known.exemption {
             Some(reason) => Some((None, reason)),
-            None => settled_by_old_object(subject, &field, &originals),
+            None => settled_by_old_object(subject, &field, &known.originals),
         };
         let decision = match settled {
             Some((new, reason)) => {
@@ -173,7 +194,7 @@ fn decide<'r>(
         let missing: Vec<&String> = decision
             .pull_secrets
             .iter()
-            .filter(|name| !subject.pull_secrets().any(|own| own == **name))
+            .filter(|name| !own_secrets.contains(name.as_str()))
             .filter(|name| !pull_secrets.contains(name))
             .collect();
         match subject.extent {
@@ -196,15 +217,15 @@ fn settled_by_old_object<'r>(
     field: &Field<'r>,
     originals: &Originals,
 ) -> Option<(Option<&'r str>, Reason)> {
-    let old = subject.old_field(field)?;
-    if old.text == field.text || subject.extent == Extent::EphemeralContainers {
+    let old = subject.old_text(field)?;
+    if old == field.text || subject.extent == Extent::EphemeralContainers {
         return Some((None, Reason::Unchanged));
     }
     let original = records::key(field).and_then(|key| originals.get(&key));
     let is_original = original.is_some_and(|original| original == field.text);
     // Without a text there is no field that could be replaced.
-    let both_there = !field.text.is_empty() && !old.text.is_empty();
-    (is_original && both_there).then_some((Some(old.text), Reason::Restored))
+    let both_there = !field.text.is_empty() && !old.is_empty();
+    (is_original && both_there).then_some((Some(old), Reason::Restored))
 }
 
 impl Outcome {
@@ -247,7 +268,7 @@ impl ImageOutcome {
     }
 
     fn decided(field: &Field<'_>, decision: Decision<'_>) -> Self {
-        let new = decision.image.as_ref().map(super::reference::Reference::as_str);
+        let new = decision.image.as_ref().map(ToString::to_string);
         Self {
             rule: decision.rule.map(|rule| rule.to_string()),
             observed: decision.observed.map(|observed| ObservedOutcome {
@@ -255,7 +276,7 @@ impl ImageOutcome {
                 rule: observed.rule.to_string(),
                 reason: observed.reason,
             }),
-            ..Self::settled(field, new, decision.reason)
+            ..Self::settled(field, new.as_deref(), decision.reason)
         }
     }
 

@@ -10,9 +10,10 @@ use jsonptr::Token;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::json::Pairs;
 use super::pod::{Extent, Field, List, Subject};
-use super::records::{ORIGINALS_ANNOTATION, Recorded};
-use super::review::{Metadata, Pairs};
+use super::records::{Change, ORIGINALS_ANNOTATION};
+use super::review::Metadata;
 
 /// The operations so far.
 #[derive(Debug, Default, Serialize)]
@@ -67,10 +68,10 @@ impl Patch {
     pub(super) fn set_metadata(
         &mut self,
         subject: &Subject<'_>,
-        (recorded, annotation): (Recorded, Option<&str>),
+        annotation: &Change,
         label: Option<&(String, String)>,
     ) {
-        if recorded == Recorded::Removed {
+        if *annotation == Change::Remove {
             let path = format!("/metadata/annotations/{}", escaped(ORIGINALS_ANNOTATION));
             self.push("remove", path, None);
         }
@@ -78,8 +79,12 @@ impl Patch {
             let labels = subject.metadata.and_then(|metadata| metadata.labels.as_ref());
             !labels.iter().flat_map(|Pairs(pairs)| pairs).any(|(other, _)| **other == **key)
         });
+        let original = match annotation {
+            Change::Set(value) => Some((ORIGINALS_ANNOTATION, value.as_str())),
+            Change::None | Change::Remove => None,
+        };
         let additions = [
-            ("annotations", annotation.map(|value| (ORIGINALS_ANNOTATION, value))),
+            ("annotations", original),
             ("labels", label.map(|(key, value)| (key.as_str(), value.as_str()))),
         ];
         let mut has_metadata = subject.metadata.is_some();

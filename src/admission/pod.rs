@@ -1,8 +1,9 @@
 //! Where images live: the one table of kinds, operations and fields.
 
-use super::review::{
-    Container, GroupKind, Metadata, Object, OwnerReference, Pairs, Request, Spec, Strict, Text,
-};
+use std::collections::HashMap;
+
+use super::json::{Pairs, Strict, Text};
+use super::review::{Container, GroupKind, Metadata, Object, OwnerReference, Request, Spec};
 use crate::mapping::scope::{CountsAs, Owner, Pod};
 
 /// A list of a pod's spec whose items hold an image.
@@ -83,7 +84,8 @@ pub(super) struct Subject<'r> {
     pub(super) metadata: Option<&'r Metadata<'r>>,
     pub(super) spec: &'r Spec<'r>,
     pub(super) old_metadata: Option<&'r Metadata<'r>>,
-    pub(super) old_spec: Option<&'r Spec<'r>>,
+    /// The texts of the old object by list and name, the first of each name.
+    old_texts: HashMap<(List, &'r str), &'r str>,
     pub(super) pod: Pod<'r>,
 }
 
@@ -176,7 +178,7 @@ impl<'r> Subject<'r> {
             metadata: metadata_of(object),
             spec,
             old_metadata: old_object.and_then(metadata_of),
-            old_spec,
+            old_texts: old_spec.map(|spec| texts_of(spec, extent)).unwrap_or_default(),
             pod: describe(request, shape, object, holder),
         })
     }
@@ -187,10 +189,9 @@ impl<'r> Subject<'r> {
         self.extent.lists().iter().flat_map(move |list| fields_of(spec, *list))
     }
 
-    /// The field of the old object in the same list and with the same name.
-    pub(super) fn old_field(&self, field: &Field<'_>) -> Option<Field<'r>> {
-        let mut old = self.old_spec.map(|spec| fields_of(spec, field.list)).into_iter().flatten();
-        old.find(|old| old.name == field.name)
+    /// The text of the old object's field in the same list with the same name.
+    pub(super) fn old_text(&self, field: &Field<'_>) -> Option<&'r str> {
+        self.old_texts.get(&(field.list, field.name)).copied()
     }
 
     /// The names of the pod's pull secrets.
@@ -218,6 +219,14 @@ fn spec_of<'r>(object: &'r Object<'r>) -> Option<&'r Spec<'r>> {
 
 fn metadata_of<'r>(object: &'r Object<'r>) -> Option<&'r Metadata<'r>> {
     object.metadata.as_ref().map(|Strict(metadata)| metadata)
+}
+
+fn texts_of<'r>(spec: &'r Spec<'r>, extent: Extent) -> HashMap<(List, &'r str), &'r str> {
+    let mut texts = HashMap::new();
+    for field in extent.lists().iter().flat_map(|list| fields_of(spec, *list)) {
+        texts.entry((field.list, field.name)).or_insert(field.text);
+    }
+    texts
 }
 
 fn fields_of<'r>(spec: &'r Spec<'r>, list: List) -> Box<dyn Iterator<Item = Field<'r>> + 'r> {

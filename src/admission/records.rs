@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::json::Pairs;
 use super::pod::{Extent, Field, Subject};
-use super::review::Pairs;
-use super::{ImageOutcome, Outcome};
+use super::{ImageOutcome, Known, Outcome};
 use crate::mapping::reason::Reason;
 
 /// The annotation that holds the images as they were written: JSON,
@@ -51,51 +51,78 @@ pub(super) fn originals(annotations: Option<&Pairs<'_>>) -> Option<Originals> {
     serde_json::from_str(value).ok()
 }
 
-/// The new value of the annotation, if it changes.
+/// What the patch does to the annotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Nothing.
+    None,
+    /// It gets this value.
+    Set(String),
+    /// It goes; it is there.
+    Remove,
+}
+
+/// What becomes of the annotation.
 ///
-/// What a new object brings along is somebody's text: only entries of images
-/// that are where a rule put them are believed and kept.
+/// What an object brings along is somebody's text: of a new object, only
+/// entries of images that are where a rule put them are believed. A new
+/// object that is left alone keeps whatever it says.
 pub(super) fn annotate(
     subject: &Subject<'_>,
+    known: &Known,
     images: &[(Field<'_>, ImageOutcome)],
-) -> (Recorded, Option<String>) {
-    if subject.extent == Extent::EphemeralContainers {
-        return (Recorded::Unchanged, None);
+) -> (Recorded, Change) {
+    let is_left_alone = known.exemption.is_some() && !subject.extent.is_update();
+    if is_left_alone || subject.extent == Extent::EphemeralContainers {
+        return (Recorded::Unchanged, Change::None);
     }
     let annotations = subject.metadata.and_then(|metadata| metadata.annotations.as_ref());
-    let before = originals(annotations);
-    let after = merged(subject.extent, before.clone().unwrap_or_default(), images);
-    if after == before.clone().unwrap_or_default() {
-        return (Recorded::Unchanged, None);
+    let before = originals(annotations).unwrap_or_default();
+    let mut after = merged(subject, known, &before, images);
+    if after == before {
+        return (Recorded::Unchanged, Change::None);
     }
-    if after.is_empty() {
-        return (Recorded::Removed, None);
+    let mut recorded = if after.is_empty() { Recorded::Removed } else { Recorded::Written };
+    if bytes_with(annotations, &encode(&after)) > ANNOTATION_BYTES_MAX {
+        // What is no longer true goes all the same: it could bring an image back.
+        after.retain(|key, original| before.get(key) == Some(original));
+        recorded = Recorded::AnnotationTooLarge;
     }
-    let Ok(value) = serde_json::to_string(&after) else { return (Recorded::Unchanged, None) };
-    match bytes_with(annotations, &value) <= ANNOTATION_BYTES_MAX {
-        true => (Recorded::Written, Some(value)),
-        false => (Recorded::AnnotationTooLarge, None),
-    }
+    let change = match after {
+        after if after == before => Change::None,
+        after if after.is_empty() => Change::Remove,
+        after => Change::Set(encode(&after)),
+    };
+    (recorded, change)
+}
+
+fn encode(originals: &Originals) -> String {
+    serde_json::to_string(originals).unwrap_or_else(|_| "{}".to_owned())
 }
 
 fn merged(
-    extent: Extent,
-    mut before: Originals,
+    subject: &Subject<'_>,
+    known: &Known,
+    before: &Originals,
     images: &[(Field<'_>, ImageOutcome)],
 ) -> Originals {
-    let mut after = if extent.is_update() { before.clone() } else { Originals::new() };
+    let is_update = subject.extent.is_update();
+    let mut after = if is_update { before.clone() } else { Originals::new() };
     for (field, outcome) in images {
         let Some(key) = key(field) else { continue };
-        match outcome.reason {
-            Reason::Rewritten | Reason::Restored => {
+        let original = before.get(&key);
+        // An entry that the old object does not have was made in this call,
+        // which is asked again when another webhook changed something.
+        let had_image = subject.old_text(field).is_some_and(|old| !old.is_empty());
+        let is_believed = !had_image || original != known.originals.get(&key);
+        match (outcome.reason, original) {
+            (Reason::Rewritten | Reason::Restored, _) => {
                 after.insert(key, field.text.to_owned());
             }
-            Reason::Unchanged => {}
-            Reason::AlreadyThere if !extent.is_update() => {
-                if let Some(original) = before.remove(&key) {
-                    after.insert(key, original);
-                }
+            (Reason::AlreadyThere, Some(original)) if is_believed => {
+                after.insert(key, original.clone());
             }
+            _ if subject.old_text(field) == Some(field.text) => {}
             _ => {
                 after.remove(&key);
             }

@@ -1,0 +1,10 @@
+//! See `fuzz_rules`.
+#![no_main]
+#![allow(dead_code)]
+
+#[path = "../../tests/it/fuzzed.rs"]
+mod fuzzed;
+#[path = "../../tests/it/oracle.rs"]
+mod oracle;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzed::fuzz_rules(bytes));

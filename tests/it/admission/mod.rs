@@ -1,0 +1,20 @@
+//! Reviews in, patches out, with the `json-patch` crate as the oracle.
+// Helpers of tests are not seen as tests by these lints.
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod support;
+
+mod envelope;
+mod types;
+mod fields;
+mod updates;
+mod annotation;
+mod label;
+mod pull_secrets;
+mod exemptions;
+mod told;
+mod golden;
+mod cells;
+mod cell_reviews;
+mod generated;
+mod properties;

@@ -1,0 +1,139 @@
+//! What the fuzz targets do with arbitrary bytes; the tests run it over the
+//! seeds, so that an input that once failed is tried for ever.
+// Helpers of tests are not seen as tests by these lints.
+#![allow(clippy::expect_used, clippy::panic)]
+
+use std::sync::LazyLock;
+
+use detour::mapping::Mapping;
+use detour::mapping::policy::Policy;
+use detour::mapping::scope::Pod;
+use detour::reference::Reference;
+use detour::rules::{Source, Text, load, merge::merge};
+use serde_json::Value;
+
+use super::oracle;
+
+const GOLDEN_RULES: &str = include_str!("../golden/rules.yaml");
+const IMAGES: [&str; 6] = [
+    "nginx",
+    "quay.io/a/b:1",
+    "localhost/x",
+    "registry.example.com:5000/a/b/c:v1",
+    "ghcr.io/a@sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b",
+    "[2001:db8::1]:5000/a:b@sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b",
+];
+
+static GOLDEN: LazyLock<Mapping> = LazyLock::new(|| {
+    let policy = Policy {
+        label: Some(("detour.dev/patched".to_owned(), "yes".to_owned())),
+        warnings: true,
+        ..Policy::default()
+    };
+    compiled(GOLDEN_RULES, policy).expect("the golden rules have no fault")
+});
+
+fn compiled(rules: &str, policy: Policy) -> Option<Mapping> {
+    let loaded = load(Source::File, &[Text { name: "f".to_owned(), content: rules.to_owned() }]);
+    for fault in loaded.report.faults.iter().chain(&loaded.report.warnings) {
+        assert!(!fault.to_string().contains(char::is_control), "{fault:?}");
+    }
+    loaded.report.faults.is_empty().then(|| Mapping::new(merge(loaded.maps), policy))
+}
+
+/// A parsed reference prints as itself.
+pub(crate) fn fuzz_reference(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(reference) = Reference::parse(text) else { return };
+    let printed = reference.to_string();
+    assert_eq!(Reference::parse(&printed).as_ref(), Ok(&reference), "{text:?}");
+    let mut joined = reference.repository().to_owned();
+    if !reference.registry().is_empty() {
+        joined = format!("{}/{joined}", reference.registry());
+    }
+    assert_eq!(joined, reference.name());
+    joined.extend(reference.tag().into_iter().flat_map(|tag| [":", tag]));
+    joined.extend(reference.digest().into_iter().flat_map(|digest| ["@", digest]));
+    assert_eq!(joined, printed);
+}
+
+/// Every answer is well-formed, applies, and asks for nothing the second time.
+pub(crate) fn fuzz_admit(bytes: &[u8]) {
+    check_answer(bytes, &GOLDEN);
+}
+
+/// As [`fuzz_admit`], by other rules; whether the bytes are a review.
+pub(crate) fn check_answer(bytes: &[u8], mapping: &Mapping) -> bool {
+    // What this oracle cannot read, such as 1e999, is answered all the same.
+    let Ok(sent) = serde_json::from_slice::<Value>(bytes) else {
+        return detour::admission::admit(bytes, mapping).is_ok();
+    };
+    let Ok(answer) = oracle::answer(bytes, &sent, mapping) else { return false };
+    let label = mapping.policy().label.as_ref().map(|(key, _)| key.as_str());
+    oracle::check_only_ours_differs(&sent["request"]["object"], &answer.after, label);
+    let again = oracle::asked_again(&sent, &answer.after);
+    let second = oracle::answer(again.to_string().as_bytes(), &again, mapping).expect("a review");
+    assert_eq!(second.patch, [] as [Value; 0], "after {:#?}", answer.patch);
+    true
+}
+
+/// No text makes the rules panic, and rules without a fault decide: what they
+/// make of an image is one, and stays where it is.
+pub(crate) fn fuzz_rules(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Some(mapping) = compiled(text, Policy::default()) else { return };
+    decide_on(&IMAGES, &mapping);
+}
+
+/// The first line is a pattern's kind and the pattern, the second a target,
+/// the others are images.
+pub(crate) fn fuzz_pattern_target(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut lines = text.lines();
+    let (Some(pattern), Some(target)) = (lines.next(), lines.next()) else { return };
+    let Some((kind, pattern)) = pattern.split_once(' ') else { return };
+    let rule = serde_json::json!({ kind: pattern, "to": target });
+    let rules = serde_json::json!({
+        "apiVersion": "detour.dev/v1alpha1",
+        "kind": "ClusterImageMap",
+        "metadata": {"name": "fuzz"},
+        "spec": {"rules": [rule]},
+    });
+    let Some(mapping) = compiled(&rules.to_string(), Policy::default()) else { return };
+    let images: Vec<&str> = lines.chain(IMAGES).collect();
+    decide_on(&images, &mapping);
+}
+
+fn decide_on(images: &[&str], mapping: &Mapping) {
+    let pod = Pod { namespace: "shop", ..Pod::default() };
+    for image in images {
+        let decision = mapping.decide(image, &pod);
+        if let Some(new) = decision.image {
+            assert_ne!(new.to_string(), *image);
+            let second = mapping.decide(new.as_str(), &pod);
+            assert_eq!(second.image, None, "{image} became {new} by {:?}", decision.rule);
+        }
+    }
+}
+
+/// The committed inputs of a target.
+#[cfg(test)]
+fn each_of(directory: &str, try_it: fn(&[u8])) -> usize {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let entries = std::fs::read_dir(directory).expect("a directory");
+    let read = |entry: std::fs::DirEntry| std::fs::read(entry.path()).expect("a file");
+    entries.map(|entry| try_it(&read(entry.expect("an entry")))).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_seed_of_the_fuzz_targets_passes() {
+        assert!(each_of("fuzz/seeds/reference", fuzz_reference) >= 30);
+        assert!(each_of("fuzz/seeds/rules", fuzz_rules) >= 2);
+        assert!(each_of("fuzz/seeds/pattern_target", fuzz_pattern_target) >= 5);
+        assert_eq!(each_of("tests/data/reviews", fuzz_admit), 30);
+    }
+}
