@@ -137,12 +137,18 @@ impl Places {
     }
 }
 
+/// Whether one of the rule's targets has the image's name and could have
+/// become this image.
 fn could_name(rule: &Rule, image: &Reference) -> bool {
-    match &rule.matcher {
-        Matcher::Exact(pattern) => {
-            rule.action.targets().iter().any(|target| exact::could_produce(pattern, target, image))
+    let pattern = match &rule.matcher {
+        Matcher::Exact(pattern) => Some(pattern),
+        // What a pattern matches is not known.
+        _ => None,
+    };
+    rule.action.targets().iter().any(|target| match target {
+        Target::Name(target) => {
+            target.name() == image.name() && exact::could_produce(pattern, target, image)
         }
-        // What a pattern matches is not known: any tag and digest may be its.
-        _ => true,
-    }
+        Target::Below(_) | Target::Template(_) => false,
+    })
 }

@@ -29,11 +29,13 @@ pub(super) fn apply(
         Target::Below(base) => combine(&parse(&format!("{base}/{}", matched.rest))?, image),
         Target::Name(name) => combine(name, image),
         Target::Template(template) => {
-            let filled = parse(&fill(template, image, matched))?;
-            if !template.places_tag_or_digest() {
+            let filled = parse(&fill(template, image, matched)?)?;
+            let own_digest = filled.digest().is_some_and(|digest| template.spells(digest));
+            if filled.digest().is_none() && !template.places_tag_or_digest() {
                 return combine(&filled, image);
             }
-            let own_digest = filled.digest().is_some() && !template.has(Field::Digest);
+            // A digest that is not the template's own is the image's, placed
+            // by `{digest}` or by a group of the pattern.
             let keeps_digest = filled.digest() == image.digest();
             let keeps_tag = filled.digest().is_none()
                 || filled.tag().is_none_or(|tag| image.tag() == Some(tag));
@@ -67,20 +69,39 @@ fn combine(target: &Reference, image: &Reference) -> Option<Reference> {
     Reference::parse(&text).ok()
 }
 
-fn fill(template: &Template, image: &Reference, matched: &Matched<'_>) -> String {
+/// The template's text; none when the image lacks what it places, or a port
+/// would stand where a tag does.
+fn fill(template: &Template, image: &Reference, matched: &Matched<'_>) -> Option<String> {
     let mut text = String::new();
     for part in &template.parts {
         text.push_str(match part {
             Part::Literal(literal) => literal,
-            Part::Field(field) => value(*field, image, matched),
+            Part::Field(field) if !text.is_empty() && has_port(*field, image, matched) => {
+                return None;
+            }
+            Part::Field(field) => value(*field, image, matched)?,
         });
     }
-    text
+    Some(text)
 }
 
-fn value<'v>(field: Field, image: &'v Reference, matched: &'v Matched<'_>) -> &'v str {
-    let repository = image.repository();
+/// Whether the field's value holds the port of the image's registry.
+fn has_port(field: Field, image: &Reference, matched: &Matched<'_>) -> bool {
+    let Some(port) = image.registry().find(':') else { return false };
     match field {
+        Field::Registry => true,
+        Field::Group(index) => {
+            let captures = matched.captures.as_ref();
+            let group = captures.and_then(|groups| groups.get(index));
+            group.is_some_and(|group| group.range().contains(&port))
+        }
+        _ => false,
+    }
+}
+
+fn value<'v>(field: Field, image: &'v Reference, matched: &'v Matched<'_>) -> Option<&'v str> {
+    let repository = image.repository();
+    Some(match field {
         Field::Registry => image.registry(),
         Field::Repository => repository,
         Field::Short if image.registry() == reference::DEFAULT_REGISTRY => {
@@ -90,13 +111,13 @@ fn value<'v>(field: Field, image: &'v Reference, matched: &'v Matched<'_>) -> &'
         Field::Name => repository.rsplit('/').next().unwrap_or_default(),
         Field::Rest => matched.rest,
         Field::Tag if image.digest().is_none() => image.tag().unwrap_or(LATEST),
-        Field::Tag => image.tag().unwrap_or_default(),
-        Field::Digest => image.digest().unwrap_or_default(),
+        Field::Tag => image.tag()?,
+        Field::Digest => image.digest()?,
         Field::Group(index) => {
             let captures = matched.captures.as_ref();
             captures.and_then(|groups| groups.get(index)).map_or("", |group| group.as_str())
         }
-    }
+    })
 }
 
 /// A template read backwards: which references it could have produced.
@@ -124,11 +145,25 @@ impl Backwards {
     /// expression cannot be compiled counts as having produced all under its
     /// head, for leaving an image alone is the safe side.
     pub(super) fn matches(&self, image: &Reference) -> bool {
-        self.regex.as_ref().is_none_or(|regex| regex.is_match(image.as_str()))
+        self.regex.as_ref().is_none_or(|regex| {
+            let is_match = |text: String| regex.is_match(&text);
+            regex.is_match(image.as_str()) || without_official(image).is_some_and(is_match)
+        })
     }
 }
 
+/// The text before its normal form, for a template may write
+/// `docker.io/nginx` where the image is `docker.io/library/nginx`.
+fn without_official(image: &Reference) -> Option<String> {
+    let (registry, rest) = image.as_str().split_once('/')?;
+    let short = rest.strip_prefix(reference::OFFICIAL_NAMESPACE)?.strip_prefix('/')?;
+    let is_official = registry == reference::DEFAULT_REGISTRY && !short.contains('/');
+    is_official.then(|| format!("{registry}/{short}"))
+}
+
 const TAG: &str = "[A-Za-z0-9_.-]+";
+/// A registry without a port: with one it is no part of a path or tag.
+const HOST: &str = "(?:localhost|[A-Za-z0-9-]*[.A-Z][A-Za-z0-9.-]*)";
 const DIGEST: &str = "[a-z0-9]+:[0-9a-f]+";
 
 fn expression(template: &Template, registry: Option<&str>) -> String {
@@ -150,6 +185,7 @@ fn expression(template: &Template, registry: Option<&str>) -> String {
             }
             Part::Field(Field::Registry) => match registry {
                 Some(registry) => regex::escape(registry),
+                None if name.len() > 1 => HOST.to_owned(),
                 None => "(?:localhost|[!-.0-~]*[.:A-Z][!-.0-~]*)".to_owned(),
             },
             Part::Field(Field::Repository | Field::Short) => "[!-9;-?A-~]+".to_owned(),

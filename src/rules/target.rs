@@ -135,8 +135,17 @@ impl Template {
         self.parts.contains(&Part::Field(field))
     }
 
+    /// Whether the template itself holds this text.
+    pub fn spells(&self, text: &str) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Literal(own) if own.contains(text)))
+    }
+
     fn parse(text: &str, usage: Use<'_>) -> Result<Self, TargetError> {
-        let parts = split_parts(text, usage)?;
+        let legacy = text.strip_prefix(reference::LEGACY_REGISTRY);
+        let parts = match legacy.filter(|path| path.starts_with('/')) {
+            Some(path) => split_parts(&format!("{}{path}", reference::DEFAULT_REGISTRY), usage)?,
+            None => split_parts(text, usage)?,
+        };
         let head_is_registry = match parts.first() {
             Some(Part::Field(Field::Registry)) => {
                 matches!(parts.get(1), Some(Part::Literal(next)) if next.starts_with('/'))
@@ -267,7 +276,7 @@ pub(super) fn parse_path(text: &str, role: &str) -> Result<String, TargetError> 
         None => (text, None),
     };
     let registry = match registry {
-        "index.docker.io" => reference::DEFAULT_REGISTRY,
+        reference::LEGACY_REGISTRY => reference::DEFAULT_REGISTRY,
         other => other,
     };
     match path {
