@@ -98,7 +98,13 @@ impl Table {
 impl Places {
     fn insert(&mut self, at: RuleRef, matcher: &Matcher, target: &Target) {
         match target {
-            Target::Below(path) => self.below.insert(path, at),
+            Target::Below(path) => {
+                self.below.insert(path, at);
+                // `docker.io/nginx` with nothing to append is an image of `library/`.
+                if let (Matcher::Prefix(_), Some(name)) = (matcher, official_name(path)) {
+                    self.names.entry(name.name().into()).or_default().push(at);
+                }
+            }
             Target::Name(name) => self.names.entry(name.name().into()).or_default().push(at),
             Target::Template(template) => {
                 let registry = match matcher {
@@ -149,6 +155,13 @@ fn could_name(rule: &Rule, image: &Reference) -> bool {
         Target::Name(target) => {
             target.name() == image.name() && exact::could_produce(pattern, target, image)
         }
-        Target::Below(_) | Target::Template(_) => false,
+        Target::Below(path) => official_name(path).is_some_and(|own| own.name() == image.name()),
+        Target::Template(_) => false,
     })
+}
+
+/// The image that a path is by itself, if its normal form lies elsewhere.
+fn official_name(path: &str) -> Option<Reference> {
+    let has_path = path.contains('/');
+    Reference::parse(path).ok().filter(|image| has_path && image.name() != path)
 }

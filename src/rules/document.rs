@@ -118,6 +118,7 @@ fn check_document(
     let rules = check_rules(checker, spec);
     let default = spec.get("default").and_then(|node| rule::check_default(checker, node));
     checker.place.rule = None;
+    lint::check_map(checker, &rules, default.as_ref());
     if rules.is_empty() && default.is_none() && checker.report.faults.is_empty() {
         checker.warn(spec_node.line, "the map has neither rules nor default", "it does nothing");
     }
@@ -129,7 +130,7 @@ fn check_document(
         Kind::ClusterImageMap => scope.namespaces,
     };
     Some(ImageMap {
-        age: Age { created, order, name: id.name.clone() },
+        age: age(source, created, order, &id.name),
         id,
         source,
         place,
@@ -145,6 +146,18 @@ fn check_document(
         rules,
         default,
     })
+}
+
+/// Objects of the API server are ordered by their creation, whatever the order
+/// in which they were listed; documents by their place, whatever they say.
+fn age(source: Source, created: String, order: usize, name: &str) -> Age {
+    let name = name.to_owned();
+    match source {
+        Source::Api => Age { created, order: 0, name },
+        Source::File | Source::ConfigMap | Source::Harbor => {
+            Age { created: String::new(), order, name }
+        }
+    }
 }
 
 fn check_kind(checker: &mut Checker, node: &Node, table: Table<'_>) -> Option<Kind> {
@@ -246,7 +259,6 @@ fn check_rules(checker: &mut Checker, spec: Table<'_>) -> Vec<Rule> {
     let rules: Vec<Rule> =
         rules.filter_map(|(index, node)| rule::check(checker, node, index)).collect();
     checker.place.rule = None;
-    lint::check_map(checker, &rules);
     rules
 }
 

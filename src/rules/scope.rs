@@ -102,6 +102,7 @@ fn check_selector(checker: &mut Checker, spec: Table<'_>) -> Selector {
             return Selector::default();
         };
         for field in fields {
+            checker.bounded(field.line, "a label's key", &field.name);
             let value = checker.text(&field.node, "a label's value").map(str::to_owned);
             let operator = Operator::In(value.into_iter().collect());
             requirements.push(Requirement { key: field.name.clone(), operator });

@@ -260,8 +260,10 @@ pub(super) fn check_head(text: &str, role: &str) -> Result<(), TargetError> {
         return Ok(());
     }
     let hint = match Reference::parse(text) {
-        Ok(on_hub) => format!("write {on_hub} if Docker Hub is meant"),
-        Err(_) => "start with a registry, such as mirror.example.com or docker.io".to_owned(),
+        Ok(on_hub) if !on_hub.registry().is_empty() => {
+            format!("write {on_hub} if Docker Hub is meant")
+        }
+        _ => "start with a registry, such as mirror.example.com or docker.io".to_owned(),
     };
     Err(TargetError { what: format!("{role} {text:?} does not start with a registry"), hint })
 }

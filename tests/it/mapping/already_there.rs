@@ -63,6 +63,24 @@ fn a_prefix_may_have_its_target_below_itself() {
 }
 
 #[test]
+fn an_official_image_that_a_prefix_has_become_is_there() {
+    let mapping = of_rules(&[
+        "name: a, prefix: quay.io/a, to: docker.io/a",
+        "name: rest, glob: \"docker.io/**\", to: z.example",
+    ]);
+    check(
+        &mapping,
+        &[
+            ("quay.io/a:1", "rewritten default#a docker.io/library/a:1"),
+            ("docker.io/library/a:1", "already-there default#a -"),
+            ("docker.io/a/b", "already-there default#a -"),
+            ("docker.io/library/a/b", "rewritten default#rest z.example/library/a/b"),
+            ("docker.io/library/b", "rewritten default#rest z.example/library/b"),
+        ],
+    );
+}
+
+#[test]
 fn an_image_equal_to_an_exact_target_is_there() {
     let a = digest('a');
     let to_tag = of_rules(&[

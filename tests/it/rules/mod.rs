@@ -1,15 +1,15 @@
 //! `rules` from YAML and JSON text to faults, warnings and maps in force.
 
-//mod document;
-//mod text;
-//mod matcher;
-//mod target;
-//mod duplicate;
-//mod chain;
-//mod selector;
-//mod limit;
-//mod order;
-//mod conflict;
+mod document;
+mod text;
+mod matcher;
+mod target;
+mod duplicate;
+mod chain;
+mod selector;
+mod limit;
+mod order;
+mod conflict;
 
 use detour::rules::{Loaded, Source, Text, load};
 
