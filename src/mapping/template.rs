@@ -32,7 +32,12 @@ pub(super) fn apply(
             let filled = parse(&fill(template, image, matched)?)?;
             let own_digest = filled.digest().is_some_and(|digest| template.spells(digest));
             if filled.digest().is_none() && !template.places_tag_or_digest() {
-                return combine(&filled, image);
+                // A tag that a group brought along is the image's, or there
+                // must be no digest to join it to.
+                let keeps_tag = image.digest().is_none()
+                    || template.spells_tag()
+                    || filled.tag().is_none_or(|tag| image.tag() == Some(tag));
+                return combine(&filled, image).filter(|_| keeps_tag);
             }
             // A digest that is not the template's own is the image's, placed
             // by `{digest}` or by a group of the pattern.

@@ -140,6 +140,13 @@ impl Template {
         self.parts.iter().any(|part| matches!(part, Part::Literal(own) if own.contains(text)))
     }
 
+    /// Whether the template itself says where the tag starts.
+    pub fn spells_tag(&self) -> bool {
+        // The colon of a port stands before the first slash.
+        let path = self.text.split_once('/').map_or("", |(_, path)| path);
+        path.contains(':')
+    }
+
     fn parse(text: &str, usage: Use<'_>) -> Result<Self, TargetError> {
         let legacy = text.strip_prefix(reference::LEGACY_REGISTRY);
         let parts = match legacy.filter(|path| path.starts_with('/')) {

@@ -76,6 +76,16 @@ fn groups_cannot_join_the_images_digest_to_another_tag() {
 }
 
 #[test]
+fn a_tag_that_a_group_brings_along_is_the_images_own() {
+    let a = digest('a');
+    let pinned = format!("quay.io/x:1@{a}");
+    let rule = "regex: '(.+?)/([^@]+)(@.+)?', on: reference, to: \"m.example/{2}a\"";
+    check_rule(rule, &[("quay.io/x:1", "m.example/x:1a"), (&pinned, "- invalid-result")]);
+    let rule = "regex: '(.+?)/([^@]+)(@.+)?', on: reference, to: \"m.example/{2}\"";
+    check_rule(rule, &[(&pinned, &format!("m.example/x:1@{a}"))]);
+}
+
+#[test]
 fn groups_cannot_drop_the_digest() {
     let a = digest('a');
     let rule = "regex: '(.+/)([^:@]+):([^@]+)(@.+)?', on: reference, to: \"m.example/{2}:{3}\"";
