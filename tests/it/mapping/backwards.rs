@@ -70,6 +70,23 @@ fn the_registry_of_a_prefix_is_known() {
 }
 
 #[test]
+fn what_an_exact_rule_matches_is_known() {
+    check_there(
+        "exact: quay.io/a/b",
+        "m.example/{registry}/{name}-{short}",
+        &["m.example/quay.io/b-a/b", "m.example/quay.io/b-a/b:1"],
+        &["m.example/quay.io/c-a/b", "m.example/quay.io/b-a/b/c", "m.example/quay.io/b"],
+    );
+    check_there(
+        "exact: docker.io/library/b",
+        "m.example/{short}:v-{tag}",
+        &["m.example/b:v-1"],
+        &["m.example/b:1", "m.example/library/b:v-1", "m.example/c:v-1"],
+    );
+    check_there("exact: quay.io/b", "docker.io/{name}", &["b:1", "docker.io/b"], &["c", "x/b"]);
+}
+
+#[test]
 fn the_registry_of_a_default_is_any() {
     let spec = "default: {to: \"m.example/{registry}/{repository}\"}";
     let mapping = mapping(&[(Source::File, &cluster_map("d", spec))]);
