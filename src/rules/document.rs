@@ -2,6 +2,7 @@
 
 use super::fault::{Fault, Place, Report};
 use super::fields::{Checker, Table};
+use super::merge::{NAMESPACE_PATTERNS_MAX, PATTERNS_MAX};
 use super::node::{self, Node, Value};
 use super::selector::Globs;
 use super::{
@@ -115,7 +116,7 @@ fn check_document(
     if kind == Some(Kind::ImageMap) {
         refuse_cluster_fields(checker, spec);
     }
-    let rules = check_rules(checker, spec);
+    let rules = check_rules(checker, spec, kind);
     let default = spec.get("default").and_then(|node| rule::check_default(checker, node));
     checker.place.rule = None;
     lint::check_map(checker, &rules, default.as_ref());
@@ -246,13 +247,25 @@ fn refuse_cluster_fields(checker: &mut Checker, spec: Table<'_>) {
     }
 }
 
-fn check_rules(checker: &mut Checker, spec: Table<'_>) -> Vec<Rule> {
+fn check_rules(checker: &mut Checker, spec: Table<'_>, kind: Option<Kind>) -> Vec<Rule> {
     let Some(node) = spec.get("rules") else { return Vec::new() };
     let items = checker.list(node, "rules").unwrap_or_default();
     if items.len() > RULES_PER_DOCUMENT_MAX {
         let what = format!("the document has {} rules", items.len());
         let hint = format!("the limit is {RULES_PER_DOCUMENT_MAX}: split it into several maps");
         checker.fault(node.line, what, hint);
+        return Vec::new();
+    }
+    // Patterns cost memory as soon as they are compiled, and the lints compare
+    // each with every target: what can never be in force is not looked at.
+    let limit = match kind {
+        Some(Kind::ImageMap) => NAMESPACE_PATTERNS_MAX,
+        _ => PATTERNS_MAX,
+    };
+    let patterns = items.iter().filter(|node| rule::has_pattern(node)).count();
+    if patterns > limit {
+        let what = format!("the document has {patterns} globs and regular expressions");
+        checker.fault(node.line, what, format!("the limit is {limit}: use prefix where you can"));
         return Vec::new();
     }
     let rules = items.iter().enumerate();

@@ -34,6 +34,12 @@ pub(super) fn check(checker: &mut Checker, node: &Node, index: usize) -> Option<
     (checker.report.faults.len() == faults).then_some(rule)
 }
 
+/// Whether the rule has a glob or regular expression, usable or not.
+pub(super) fn has_pattern(node: &Node) -> bool {
+    let Value::Table(fields) = &node.value else { return false };
+    fields.iter().any(|field| matches!(field.name.as_str(), "glob" | "regex"))
+}
+
 /// Checks `spec.default`.
 pub(super) fn check_default(checker: &mut Checker, node: &Node) -> Option<Rule> {
     checker.place.rule = Some("default".to_owned());

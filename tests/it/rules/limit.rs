@@ -137,6 +137,17 @@ fn patterns_in_force_are_at_most_1000() {
 }
 
 #[test]
+fn a_document_has_no_more_patterns_than_can_be_in_force() {
+    let load = |text: &str| load_file(text).report.faults.len();
+    assert_eq!(load(&cluster_map("m", &patterns(1_000))), 0);
+    let what = "the document has 1001 globs and regular expressions; the limit is 1000";
+    refuses(&cluster_map("m", &patterns(1_001)), &[what]);
+    assert_eq!(load(&image_map("web", "m", &patterns(50))), 0);
+    let what = "the document has 51 globs and regular expressions; the limit is 50";
+    refuses(&image_map("web", "m", &patterns(51)), &[what]);
+}
+
+#[test]
 fn patterns_of_one_namespace_are_at_most_50() {
     let half = image_map("web", "a", &patterns(25)) + &image_map("web", "b", &patterns(25));
     let other = image_map("ops", "d", &patterns(50));
