@@ -1,7 +1,5 @@
 //! What every answer must be, whatever was asked: checked with another
 //! program's JSON Patch. Also compiled into the fuzz targets.
-// Helpers of tests are not seen as tests by these lints.
-#![allow(clippy::expect_used, clippy::panic)]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
