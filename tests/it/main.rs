@@ -6,5 +6,6 @@
     reason = "the helpers of tests fail as tests do"
 )]
 mod reference;
+mod reference_properties;
 mod rules;
 mod mapping;
