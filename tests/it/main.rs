@@ -8,6 +8,7 @@
 mod oracle;
 mod fuzzed;
 mod reference;
+mod reference_properties;
 mod rules;
 mod mapping;
 mod admission;

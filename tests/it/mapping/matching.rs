@@ -81,6 +81,8 @@ fn a_prefix_ends_at_the_boundary_of_a_segment() {
             ("org/app", "m.example/x/app"),
             ("docker.io/org/a/b:1", "m.example/x/a/b:1"),
             ("organisation/app", "- no-rule"),
+            ("org-x/app", "- no-rule"),
+            ("org.x/app", "- no-rule"),
             ("docker.io/or/g", "- no-rule"),
             ("docker.io.example/org/app", "- no-rule"),
         ],
