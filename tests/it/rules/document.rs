@@ -167,3 +167,12 @@ fn a_map_that_does_nothing_is_warned_of() {
         assert!(warnings[0].contains("neither rules nor default"), "{warnings:?}");
     }
 }
+
+#[test]
+fn documents_that_differ_in_a_pattern_are_not_equal() {
+    let load = |glob: &str| {
+        load_file(&cluster_map("m", &format!("rules:\n- {{glob: \"{glob}\", keep: true}}"))).maps
+    };
+    assert_eq!(load("quay.io/*"), load("quay.io/*"));
+    assert_ne!(load("quay.io/*"), load("quay.io/?"));
+}
