@@ -191,15 +191,19 @@ fn decide<'r>(
             }
             None => mapping.decide(field.text, &subject.pod),
         };
-        let missing: Vec<&String> = decision
-            .pull_secrets
-            .iter()
-            .filter(|name| !own_secrets.contains(name.as_str()))
-            .filter(|name| !pull_secrets.contains(name))
-            .collect();
+        let lacks = |name: &&String| !own_secrets.contains(name.as_str());
         match subject.extent {
-            Extent::NewPod => pull_secrets.extend(missing.into_iter().cloned()),
-            Extent::EphemeralContainers if decision.image.is_some() && !missing.is_empty() => {
+            Extent::NewPod => {
+                for name in secrets_of(&decision, mapping, subject).filter(lacks) {
+                    if !pull_secrets.contains(name) {
+                        pull_secrets.push(name.clone());
+                    }
+                }
+            }
+            Extent::EphemeralContainers
+                if decision.image.is_some()
+                    && decision.pull_secrets.iter().any(|name| lacks(&name)) =>
+            {
                 images.push((field, ImageOutcome::without_secret(&field, decision)));
                 continue;
             }
@@ -208,6 +212,18 @@ fn decide<'r>(
         images.push((field, ImageOutcome::decided(&field, decision)));
     }
     images
+}
+
+/// The secrets of the map that decided, and of the map whose place the image
+/// is in from then on, which is the one that decides when asked again.
+fn secrets_of<'m>(
+    decision: &Decision<'m>,
+    mapping: &'m Mapping,
+    subject: &Subject<'_>,
+) -> impl Iterator<Item = &'m String> {
+    let image = decision.image.as_ref();
+    let again = image.map(|image| mapping.decide(image.as_str(), &subject.pod).pull_secrets);
+    decision.pull_secrets.iter().chain(again.unwrap_or_default())
 }
 
 /// What an update leaves as it is: images that it did not change, and images

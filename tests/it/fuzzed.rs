@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use detour::admission::Handling;
 use detour::mapping::Mapping;
 use detour::mapping::policy::Policy;
 use detour::mapping::scope::Pod;
@@ -69,6 +70,11 @@ pub(crate) fn check_answer(bytes: &[u8], mapping: &Mapping) -> bool {
     let Ok(answer) = oracle::answer(bytes, &sent, mapping) else { return false };
     let label = mapping.policy().label.as_ref().map(|(key, _)| key.as_str());
     oracle::check_only_ours_differs(&sent["request"]["object"], &answer.after, label);
+    if answer.outcome.handling == Handling::NotUnderstood {
+        // This oracle reads more: of a key that is there twice, the last.
+        assert_eq!(answer.patch, [] as [Value; 0]);
+        return true;
+    }
     let again = oracle::asked_again(&sent, &answer.after);
     let second = oracle::answer(again.to_string().as_bytes(), &again, mapping).expect("a review");
     assert_eq!(second.patch, [] as [Value; 0], "after {:#?}", answer.patch);

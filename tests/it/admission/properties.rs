@@ -14,6 +14,8 @@ use super::generated::{any_review, any_rules};
 use super::golden::{golden_mapping, names, path_of};
 use crate::fuzzed::check_answer;
 
+const CASES: u32 = 300;
+
 static RECORDED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let directory = path_of("data/reviews");
     let read = |name: &String| fs::read(directory.join(name)).expect("a file");
@@ -90,7 +92,12 @@ fn change(body: &mut Vec<u8>, at: Index, change: &Change) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: CASES,
+        max_global_rejects: 4 * CASES,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn answers_to_any_object_by_any_rules_are_sound(review in any_review(), rules in any_rules()) {

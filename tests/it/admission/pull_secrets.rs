@@ -83,6 +83,30 @@ fn an_image_that_is_already_there_needs_the_secret_as_well() {
 }
 
 #[test]
+fn a_rewritten_image_needs_the_secrets_that_its_new_place_needs() {
+    let rules = "
+apiVersion: detour.dev/v1alpha1
+kind: ClusterImageMap
+metadata: {name: open}
+spec:
+  imagePullSecrets: [own]
+  rules:
+    - {glob: '*/a/b', to: 'mirror.example.com/at-{1}/b'}
+---
+apiVersion: detour.dev/v1alpha1
+kind: ClusterImageMap
+metadata: {name: registry}
+spec:
+  priority: 1
+  imagePullSecrets: [mirror]
+  default: {to: 'mirror.example.com/{registry}/{repository}'}
+";
+    let answer = admit_twice(&create(&pod(&["a/b"])), &mapping(rules));
+    assert_eq!(answer.image(0), "mirror.example.com/at-docker.io/b");
+    assert_eq!(answer.after["spec"]["imagePullSecrets"], secrets(&["own", "mirror"]));
+}
+
+#[test]
 fn an_image_that_is_kept_needs_no_secret() {
     left_alone(&create(&pod(&["docker.io/kept/a"])), &private());
     assert_eq!(after(&pod(&["ghcr.io/a/b"])), Value::Null);
