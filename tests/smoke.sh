@@ -10,7 +10,7 @@ work=$(mktemp -d)
 trap 'kill "$process" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 mkfifo "$work/start"
-"$binary" serve --tls dev --rules golden/rules.yaml --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 \
+"$binary" serve --tls dev --rules golden/rules.yaml --exempt-namespaces= --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 \
 	>"$work/start" 2>"$work/log" &
 process=$!
 # The line to paste stands last and names the port.
