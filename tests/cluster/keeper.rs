@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 
+use crate::wait::wait_until;
+
 /// Reads `PID` and `-PID` lines; at the end kills, waits at most 5 s for each
 /// to be gone, and removes `$1`.
 const SCRIPT: &str = r#"
@@ -68,4 +70,21 @@ impl Keeper {
     fn write(&self, line: &str) {
         self.0.lock().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
     }
+}
+
+#[test]
+fn nothing_outlives_the_keeper_s_pipe() {
+    let directory = std::env::temp_dir().join(format!("detour-keeper-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    let keeper = Keeper::start(&directory);
+    // Its own child is in its group.
+    let mut kept = keeper.spawn(Command::new("sh").args(["-c", "sleep 600 & wait"]));
+    let mut forgotten = keeper.spawn(Command::new("sleep").arg("600"));
+    keeper.forget(&forgotten);
+    drop(keeper);
+    assert!(!kept.wait().unwrap().success());
+    wait_until("the directory is gone", || !directory.exists());
+    assert!(forgotten.try_wait().unwrap().is_none(), "it still runs");
+    forgotten.kill().unwrap();
+    forgotten.wait().unwrap();
 }

@@ -90,13 +90,10 @@ fn pods_are_admitted_while_detour_answers_too_slowly() {
     let Some(cluster) = shared() else { return };
     let namespace = namespace(cluster, "slow");
     let detour = Instance::start(cluster, &rules(MIRROR), &[]);
-    let registration = register(cluster, &namespace, &detour.url());
-    // The same webhook by a slow way: its clients are of another address.
-    drop(registration);
     let admission = detour.admission;
     let slow = forwarder::start(Duration::from_millis(1_500), move || Some(admission));
     let webhook = Webhook {
-        name: &format!("b-{namespace}"),
+        name: &format!("a-{namespace}"),
         url: &format!("https://{slow}/mutate"),
         namespaces: &[&namespace],
         timeout_seconds: 1,

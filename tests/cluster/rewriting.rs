@@ -53,7 +53,7 @@ fn pod_with_100_containers() -> Value {
     for list in ["initContainers", "containers"] {
         let container = |number| {
             let image = format!("upstream.example/{}/{number}:1", list.to_lowercase());
-            json!({"name": format!("c{number}"), "image": image, "command": ["run"]})
+            json!({"name": format!("{}{number}", &list[..1]), "image": image, "command": ["run"]})
         };
         pod["spec"][list] = (0..50).map(container).collect();
     }

@@ -118,3 +118,21 @@ fn the_finalizer_of_a_job_from_before_goes_and_the_image_stays() {
     });
     assert_eq!(images(&fixture.pod(name.as_str().unwrap())), ["upstream.example/web:1"]);
 }
+
+#[test]
+fn a_manifest_with_an_image_volume_can_be_applied_again() {
+    let Some(cluster) = shared() else { return };
+    let fixture = Fixture::new(cluster, "volume-again");
+    let mut manifest = pod("volume", "upstream.example/web:1");
+    manifest["spec"]["volumes"] =
+        json!([{"name": "data", "image": {"reference": "upstream.example/data:1"}}]);
+    for apply in [&["apply", "--filename=-"][..], &["apply", "--server-side", "--filename=-"]] {
+        let name = format!("volume-{}", apply.len());
+        manifest["metadata"]["name"] = name.as_str().into();
+        for _ in 0..2 {
+            fixture.kubectl_with(apply, &manifest);
+            let rewritten = ["mirror.example/up/web:1", "mirror.example/up/data:1"];
+            assert_eq!(images(&fixture.pod(&name)), rewritten);
+        }
+    }
+}
