@@ -13,6 +13,7 @@ mod label;
 mod pull_secrets;
 mod exemptions;
 mod told;
+mod rollout;
 mod golden;
 mod cells;
 mod cell_reviews;
