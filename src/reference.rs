@@ -14,7 +14,7 @@ pub const DEFAULT_REGISTRY: &str = "docker.io";
 /// The namespace of one-segment names on [`DEFAULT_REGISTRY`].
 pub const OFFICIAL_NAMESPACE: &str = "library";
 /// An older name of [`DEFAULT_REGISTRY`], folded into it.
-const LEGACY_REGISTRY: &str = "index.docker.io";
+pub const LEGACY_REGISTRY: &str = "index.docker.io";
 /// Longest repository path in bytes; the registry does not count
 /// (`RepositoryNameTotalLengthMax`).
 const REPOSITORY_BYTES_MAX: usize = 255;

@@ -180,6 +180,10 @@ fn decide<'r>(
     let own_secrets: HashSet<&str> = subject.pull_secrets().collect();
     let mut images = Vec::new();
     for field in subject.fields() {
+        if subject.extent == Extent::ChangedPod && field.list == List::Volumes {
+            images.extend(restored_volume(subject, field, &known.originals));
+            continue;
+        }
         let settled = match known.exemption {
             Some(reason) => Some((None, reason)),
             None => settled_by_old_object(subject, &field, &known.originals),
@@ -242,6 +246,18 @@ fn settled_by_old_object<'r>(
     // Without a text there is no field that could be replaced.
     let both_there = !field.text.is_empty() && !old.is_empty();
     (is_original && both_there).then_some((Some(old), Reason::Restored))
+}
+
+/// The image volume of a pod that exists, when an update wrote its original
+/// form: `kubectl apply` of an unchanged manifest. The API server refuses any
+/// change of a volume, whatever exempts the pod by now.
+fn restored_volume<'r>(
+    subject: &Subject<'r>,
+    field: Field<'r>,
+    originals: &Originals,
+) -> Option<(Field<'r>, ImageOutcome)> {
+    let (new, reason) = settled_by_old_object(subject, &field, originals)?;
+    (reason == Reason::Restored).then(|| (field, ImageOutcome::settled(&field, new, reason)))
 }
 
 impl Outcome {

@@ -45,7 +45,8 @@ pub(super) struct Field<'r> {
 pub(super) enum Extent {
     /// A new pod: everything, with pull secrets and a label.
     NewPod,
-    /// A pod that exists: images that this update changed.
+    /// A pod that exists: images that this update changed. Its volumes cannot
+    /// change: they are only restored.
     ChangedPod,
     /// Containers that this request adds to a running pod; nothing else of
     /// the pod can be changed with them.
@@ -61,10 +62,9 @@ pub(super) enum Extent {
 impl Extent {
     pub(super) fn lists(self) -> &'static [List] {
         match self {
-            Self::NewPod | Self::NewTemplate | Self::ChangedTemplate => {
+            Self::NewPod | Self::ChangedPod | Self::NewTemplate | Self::ChangedTemplate => {
                 &[List::Containers, List::InitContainers, List::Volumes]
             }
-            Self::ChangedPod => &[List::Containers, List::InitContainers],
             Self::EphemeralContainers => &[List::EphemeralContainers],
         }
     }

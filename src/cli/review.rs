@@ -19,7 +19,7 @@ pub fn run(config: &ReviewConfig) -> Exit {
         Ok(compiled) => compiled,
         Err(faults) => {
             for fault in faults {
-                let _ = writeln!(stderr, "error: {fault}");
+                let _ = writeln!(stderr, "error: {}\nhint: {}", fault.statement(), fault.hint);
             }
             return Exit::Usage;
         }

@@ -173,6 +173,7 @@ fn drain(
     duration: Duration,
     supervisor: &Supervisor,
 ) -> Result<(), ServeError> {
+    admission.begin_drain();
     log::info!("draining for {duration:?}; another signal ends at once");
     let work = move || match admission.drain(duration) {
         0 => log::info!("drained"),

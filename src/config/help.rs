@@ -62,8 +62,8 @@ Recording (serve, review)
 Limits (serve)
   --max-connections N        open connections, 8 to 65536, for admission
                              [DETOUR_MAX_CONNECTIONS] default 256
-  --drain SECONDS            longest time from SIGTERM to the exit, 0 to 600
-                             [DETOUR_DRAIN] default 15
+  --drain SECONDS            how long reviews are still answered after SIGTERM,
+                             0 to 600                 [DETOUR_DRAIN] default 15
 
 Log (serve)
   --log-format FORMAT        auto, text or json; auto is text on a terminal

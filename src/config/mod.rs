@@ -18,7 +18,6 @@ mod check;
 mod error;
 mod flags;
 mod help;
-mod names;
 mod syntax;
 
 pub use error::ConfigError;
@@ -72,7 +71,7 @@ pub struct ServeConfig {
     pub policy: Policy,
     /// Open connections on the admission port, 8 to 65,536.
     pub max_connections: usize,
-    /// Longest time between SIGTERM and the exit, whole seconds, at most 600.
+    /// How long reviews are answered after SIGTERM, whole seconds, at most 600.
     pub drain: Duration,
     /// How to log.
     pub log: LogConfig,

@@ -3,9 +3,9 @@
 
 use super::arguments::Given;
 use super::flags::ReviewFlags;
-use super::names::{is_annotation_key, is_label_key, is_label_value, is_namespace};
 use super::{ConfigError, DEFAULT_EXEMPT_NAMESPACE, DEFAULT_EXEMPT_OWNERS};
 use crate::mapping::policy::{OPT_OUT_KEY, OPT_OUT_VALUE, Policy};
+use crate::rules::names::{is_annotation_key, is_label_key, is_label_value, is_namespace};
 use crate::rules::selector::Globs;
 use std::path::PathBuf;
 

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::RuleRef;
 use crate::reference::Reference;
-use crate::rules::target::Target;
 
 /// The tag that an image with neither tag nor digest stands for.
 pub(super) const LATEST: &str = "latest";
@@ -64,14 +63,19 @@ impl Exact {
     }
 }
 
-/// Whether the exact rule `pattern` → `target` could have produced `image`,
-/// given that `image` has the target's name.
-pub(super) fn could_produce(pattern: &Reference, target: &Target, image: &Reference) -> bool {
-    let Target::Name(target) = target else { return false };
+/// Whether a rule whose target is the literal `target` could have produced
+/// `image`, given that `image` has the target's name. `pattern` is what the
+/// rule matches, if it is an exact rule.
+pub(super) fn could_produce(
+    pattern: Option<&Reference>,
+    target: &Reference,
+    image: &Reference,
+) -> bool {
     if target.digest().is_some() {
         return (target.tag(), target.digest()) == (image.tag(), image.digest());
     }
-    match (pattern.digest(), pattern.tag(), image.digest()) {
+    let (digest, tag) = pattern.map_or((None, None), |exact| (exact.digest(), exact.tag()));
+    match (digest, tag, image.digest()) {
         (Some(digest), tag, own) => {
             own == Some(digest) && tag.is_none_or(|tag| image.tag() == Some(tag))
         }

@@ -13,7 +13,7 @@ mod table;
 mod template;
 mod trie;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 pub use decide::{Decision, Observed};
@@ -72,8 +72,9 @@ impl Mapping {
                 layer => mapping.layers.entry(layer).or_default(),
             };
             let rules = std::mem::take(&mut map.rules);
+            let mut places = HashSet::new();
             for rule in rules.into_iter().chain(map.default.take()) {
-                table.insert(RuleRef(mapping.rules.len()), &rule);
+                table.insert(RuleRef(mapping.rules.len()), &rule, &mut places);
                 mapping.rules.push(Bound { map: index, rule });
             }
             mapping.maps.push(map);

@@ -1,9 +1,9 @@
 //! The rules of one layer (or one namespace), ready to be looked up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::exact::{self, Exact};
-use super::template::{Backwards, Matched};
+use super::template::{Backwards, Expression, Matched};
 use super::trie::Trie;
 use super::{Bound, RuleRef};
 use crate::reference::Reference;
@@ -30,8 +30,9 @@ struct Places {
 }
 
 impl Table {
-    /// Adds a rule behind those that are asked before it.
-    pub(super) fn insert(&mut self, at: RuleRef, rule: &Rule) {
+    /// Adds a rule behind those that are asked before it. `places` holds the
+    /// places of the rules of its map that are already in.
+    pub(super) fn insert(&mut self, at: RuleRef, rule: &Rule, places: &mut HashSet<String>) {
         match &rule.matcher {
             Matcher::Exact(reference) => self.exact.insert(reference, at),
             Matcher::Prefix(prefix) => self.prefixes.insert(prefix, at),
@@ -39,7 +40,7 @@ impl Table {
             Matcher::All => self.defaults.push(at),
         }
         for target in rule.action.targets() {
-            self.places.insert(at, &rule.matcher, target);
+            self.places.insert(at, &rule.matcher, target, places);
         }
     }
 
@@ -96,20 +97,35 @@ impl Table {
 }
 
 impl Places {
-    fn insert(&mut self, at: RuleRef, matcher: &Matcher, target: &Target) {
+    /// Rules of one map that share a place share its entry too, so that a
+    /// look-up does not grow with their number.
+    fn insert(
+        &mut self,
+        at: RuleRef,
+        matcher: &Matcher,
+        target: &Target,
+        seen: &mut HashSet<String>,
+    ) {
         match target {
-            Target::Below(path) => self.below.insert(path, at),
+            Target::Below(path) => {
+                if seen.insert(path.clone()) {
+                    self.below.insert(path, at);
+                }
+                // `docker.io/nginx` with nothing to append is an image of `library/`.
+                if let (Matcher::Prefix(_), Some(name)) = (matcher, official_name(path)) {
+                    self.names.entry(name.name().into()).or_default().push(at);
+                }
+            }
             Target::Name(name) => self.names.entry(name.name().into()).or_default().push(at),
             Target::Template(template) => {
-                let registry = match matcher {
-                    Matcher::Exact(reference) => Some(reference.registry()),
-                    Matcher::Prefix(prefix) => prefix.split('/').next(),
-                    Matcher::Pattern { .. } | Matcher::All => None,
-                };
-                let backwards = Backwards::new(template, registry);
-                match backwards.head.is_empty() {
-                    true => self.anywhere.push((at, backwards)),
-                    false => self.templates.insert(&backwards.head.clone(), (at, backwards)),
+                let expression = Expression::new(template, matcher);
+                if !seen.insert(expression.regex.clone()) {
+                    return;
+                }
+                let entry = (at, Backwards::new(&expression));
+                match expression.head.as_str() {
+                    "" => self.anywhere.push(entry),
+                    head => self.templates.insert(head, entry),
                 }
             }
         }
@@ -137,12 +153,25 @@ impl Places {
     }
 }
 
+/// Whether one of the rule's targets has the image's name and could have
+/// become this image.
 fn could_name(rule: &Rule, image: &Reference) -> bool {
-    match &rule.matcher {
-        Matcher::Exact(pattern) => {
-            rule.action.targets().iter().any(|target| exact::could_produce(pattern, target, image))
+    let pattern = match &rule.matcher {
+        Matcher::Exact(pattern) => Some(pattern),
+        // What a pattern matches is not known.
+        _ => None,
+    };
+    rule.action.targets().iter().any(|target| match target {
+        Target::Name(target) => {
+            target.name() == image.name() && exact::could_produce(pattern, target, image)
         }
-        // What a pattern matches is not known: any tag and digest may be its.
-        _ => true,
-    }
+        Target::Below(path) => official_name(path).is_some_and(|own| own.name() == image.name()),
+        Target::Template(_) => false,
+    })
+}
+
+/// The image that a path is by itself, if its normal form lies elsewhere.
+fn official_name(path: &str) -> Option<Reference> {
+    let has_path = path.contains('/');
+    Reference::parse(path).ok().filter(|image| has_path && image.name() != path)
 }

@@ -4,6 +4,7 @@ use regex::{Captures, Regex};
 
 use super::exact::LATEST;
 use crate::reference::{self, Reference};
+use crate::rules::Matcher;
 use crate::rules::target::{Field, Part, Target, Template};
 
 /// What a rule's matcher found out about an image.
@@ -29,11 +30,18 @@ pub(super) fn apply(
         Target::Below(base) => combine(&parse(&format!("{base}/{}", matched.rest))?, image),
         Target::Name(name) => combine(name, image),
         Target::Template(template) => {
-            let filled = parse(&fill(template, image, matched))?;
-            if !template.places_tag_or_digest() {
-                return combine(&filled, image);
+            let filled = parse(&fill(template, image, matched)?)?;
+            let own_digest = filled.digest().is_some_and(|digest| template.spells(digest));
+            if filled.digest().is_none() && !template.places_tag_or_digest() {
+                // A tag that a group brought along is the image's, or there
+                // must be no digest to join it to.
+                let keeps_tag = image.digest().is_none()
+                    || template.spells_tag()
+                    || filled.tag().is_none_or(|tag| image.tag() == Some(tag));
+                return combine(&filled, image).filter(|_| keeps_tag);
             }
-            let own_digest = filled.digest().is_some() && !template.has(Field::Digest);
+            // A digest that is not the template's own is the image's, placed
+            // by `{digest}` or by a group of the pattern.
             let keeps_digest = filled.digest() == image.digest();
             let keeps_tag = filled.digest().is_none()
                 || filled.tag().is_none_or(|tag| image.tag() == Some(tag));
@@ -67,74 +75,161 @@ fn combine(target: &Reference, image: &Reference) -> Option<Reference> {
     Reference::parse(&text).ok()
 }
 
-fn fill(template: &Template, image: &Reference, matched: &Matched<'_>) -> String {
+/// The template's text; none when the image lacks what it places, or a port
+/// would stand where a tag does.
+fn fill(template: &Template, image: &Reference, matched: &Matched<'_>) -> Option<String> {
     let mut text = String::new();
     for part in &template.parts {
         text.push_str(match part {
             Part::Literal(literal) => literal,
-            Part::Field(field) => value(*field, image, matched),
+            Part::Field(field) if !text.is_empty() && has_port(*field, image, matched) => {
+                return None;
+            }
+            Part::Field(field) => value(*field, image, matched)?,
         });
     }
-    text
+    Some(text)
 }
 
-fn value<'v>(field: Field, image: &'v Reference, matched: &'v Matched<'_>) -> &'v str {
-    let repository = image.repository();
+/// Whether the field's value holds the port of the image's registry.
+fn has_port(field: Field, image: &Reference, matched: &Matched<'_>) -> bool {
+    let Some(port) = image.registry().find(':') else { return false };
     match field {
-        Field::Registry => image.registry(),
-        Field::Repository => repository,
-        Field::Short if image.registry() == reference::DEFAULT_REGISTRY => {
-            repository.strip_prefix("library/").unwrap_or(repository)
-        }
-        Field::Short => repository,
-        Field::Name => repository.rsplit('/').next().unwrap_or_default(),
-        Field::Rest => matched.rest,
-        Field::Tag if image.digest().is_none() => image.tag().unwrap_or(LATEST),
-        Field::Tag => image.tag().unwrap_or_default(),
-        Field::Digest => image.digest().unwrap_or_default(),
+        Field::Registry => true,
         Field::Group(index) => {
             let captures = matched.captures.as_ref();
-            captures.and_then(|groups| groups.get(index)).map_or("", |group| group.as_str())
+            let group = captures.and_then(|groups| groups.get(index));
+            group.is_some_and(|group| group.range().contains(&port))
         }
+        _ => false,
+    }
+}
+
+fn value<'v>(field: Field, image: &'v Reference, matched: &'v Matched<'_>) -> Option<&'v str> {
+    match field {
+        Field::Registry | Field::Repository | Field::Short | Field::Name => name_part(field, image),
+        Field::Rest => Some(matched.rest),
+        Field::Tag if image.digest().is_none() => Some(image.tag().unwrap_or(LATEST)),
+        Field::Tag => image.tag(),
+        Field::Digest => image.digest(),
+        Field::Group(index) => {
+            let captures = matched.captures.as_ref();
+            Some(captures.and_then(|groups| groups.get(index)).map_or("", |group| group.as_str()))
+        }
+    }
+}
+
+/// The value of a placeholder that depends on the image's name alone.
+fn name_part(field: Field, image: &Reference) -> Option<&str> {
+    let repository = image.repository();
+    match field {
+        Field::Registry => Some(image.registry()),
+        Field::Repository => Some(repository),
+        Field::Short if image.registry() == reference::DEFAULT_REGISTRY => {
+            Some(repository.strip_prefix("library/").unwrap_or(repository))
+        }
+        Field::Short => Some(repository),
+        Field::Name => repository.rsplit('/').next(),
+        Field::Rest | Field::Tag | Field::Digest | Field::Group(_) => None,
     }
 }
 
 /// A template read backwards: which references it could have produced.
 #[derive(Debug)]
 pub(super) struct Backwards {
-    /// The literal path that all of them start with; empty when there is none.
-    pub(super) head: String,
     regex: Option<Regex>,
 }
 
-impl Backwards {
-    /// `registry` is that of the images that the rule matches, if only one.
-    pub(super) fn new(template: &Template, registry: Option<&str>) -> Self {
-        let head = match template.parts.first() {
-            Some(Part::Literal(text)) => {
-                text.rsplit_once('/').map(|(head, _)| head).unwrap_or_default().to_owned()
-            }
-            _ => String::new(),
+/// What a template is read backwards by.
+#[derive(Debug)]
+pub(super) struct Expression {
+    /// The literal path that all of its results start with; empty when there
+    /// is none.
+    pub(super) head: String,
+    /// A regular expression for the whole result.
+    pub(super) regex: String,
+}
+
+impl Expression {
+    /// `matcher` is that of the template's rule: what it says about every
+    /// image that it matches is no placeholder any more.
+    pub(super) fn new(template: &Template, matcher: &Matcher) -> Self {
+        let parts = specialise(template, matcher);
+        Self {
+            head: head(&parts).unwrap_or_default().to_owned(),
+            regex: expression(&parts, template.places_tag_or_digest()),
+        }
+    }
+}
+
+fn specialise(template: &Template, matcher: &Matcher) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for part in &template.parts {
+        let known = match (part, matcher) {
+            (Part::Literal(text), _) => Some(text.as_str()),
+            (Part::Field(field), Matcher::Exact(image)) => name_part(*field, image),
+            (Part::Field(Field::Registry), Matcher::Prefix(prefix)) => prefix.split('/').next(),
+            _ => None,
         };
-        let regex = Regex::new(&expression(template, registry)).ok();
-        Self { head, regex }
+        match (known, parts.last_mut()) {
+            (Some(text), Some(Part::Literal(last))) => last.push_str(text),
+            (Some(text), _) => parts.push(Part::Literal(text.to_owned())),
+            (None, _) => parts.push(part.clone()),
+        }
+    }
+    parts
+}
+
+/// The name up to the last slash, or all of it where it holds no placeholder.
+fn head(parts: &[Part]) -> Option<&str> {
+    let Some(Part::Literal(literal)) = parts.first() else { return None };
+    let (registry, path) = literal.split_once('/')?;
+    let version = path.find([':', '@']).or((parts.len() == 1).then_some(path.len()));
+    match version {
+        // In its normal form such a name may have another segment.
+        _ if registry == reference::DEFAULT_REGISTRY => {
+            literal.rsplit_once('/').map(|(head, _)| head)
+        }
+        Some(at) => Some(&literal[..registry.len() + 1 + at]),
+        None => literal.rsplit_once('/').map(|(head, _)| head),
+    }
+}
+
+impl Backwards {
+    pub(super) fn new(expression: &Expression) -> Self {
+        Self { regex: Regex::new(&expression.regex).ok() }
     }
 
     /// Whether the template could have produced `image`. A template whose
     /// expression cannot be compiled counts as having produced all under its
     /// head, for leaving an image alone is the safe side.
     pub(super) fn matches(&self, image: &Reference) -> bool {
-        self.regex.as_ref().is_none_or(|regex| regex.is_match(image.as_str()))
+        self.regex.as_ref().is_none_or(|regex| {
+            let is_match = |text: String| regex.is_match(&text);
+            regex.is_match(image.as_str()) || without_official(image).is_some_and(is_match)
+        })
     }
 }
 
+/// The text before its normal form, for a template may write
+/// `docker.io/nginx` where the image is `docker.io/library/nginx`.
+fn without_official(image: &Reference) -> Option<String> {
+    let (registry, rest) = image.as_str().split_once('/')?;
+    let short = rest.strip_prefix(reference::OFFICIAL_NAMESPACE)?.strip_prefix('/')?;
+    let is_official = registry == reference::DEFAULT_REGISTRY && !short.contains('/');
+    is_official.then(|| format!("{registry}/{short}"))
+}
+
 const TAG: &str = "[A-Za-z0-9_.-]+";
+const REGISTRY: &str = "(?:localhost|[!-.0-~]*[.:A-Z][!-.0-~]*)";
+/// A registry without a port: with one it is no part of a path or tag.
+const HOST: &str = "(?:localhost|[A-Za-z0-9-]*[.A-Z][A-Za-z0-9.-]*)";
 const DIGEST: &str = "[a-z0-9]+:[0-9a-f]+";
 
-fn expression(template: &Template, registry: Option<&str>) -> String {
+fn expression(parts: &[Part], places_version: bool) -> String {
     let mut name = String::from("^");
     let mut version: Option<String> = None;
-    for part in &template.parts {
+    for part in parts {
         let piece = match part {
             Part::Literal(literal) => {
                 // The colon of a port stands before the first slash.
@@ -148,10 +243,8 @@ fn expression(template: &Template, registry: Option<&str>) -> String {
                     _ => regex::escape(literal),
                 }
             }
-            Part::Field(Field::Registry) => match registry {
-                Some(registry) => regex::escape(registry),
-                None => "(?:localhost|[!-.0-~]*[.:A-Z][!-.0-~]*)".to_owned(),
-            },
+            Part::Field(Field::Registry) if name.len() > 1 => HOST.to_owned(),
+            Part::Field(Field::Registry) => REGISTRY.to_owned(),
             Part::Field(Field::Repository | Field::Short) => "[!-9;-?A-~]+".to_owned(),
             Part::Field(Field::Rest) => "[!-9;-?A-~]*".to_owned(),
             Part::Field(Field::Name) => "[!-.0-9;-?A-~]+".to_owned(),
@@ -161,7 +254,7 @@ fn expression(template: &Template, registry: Option<&str>) -> String {
         };
         version.as_mut().unwrap_or(&mut name).push_str(&piece);
     }
-    let end = match (version, template.places_tag_or_digest()) {
+    let end = match (version, places_version) {
         (version, true) => version.unwrap_or_default(),
         (Some(own), false) if own.starts_with('@') || own.contains('@') => own,
         (Some(own), false) => format!("(?:{own}|(?::{TAG})?@{DIGEST})"),

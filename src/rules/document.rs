@@ -2,11 +2,12 @@
 
 use super::fault::{Fault, Place, Report};
 use super::fields::{Checker, Table};
+use super::merge::{NAMESPACE_PATTERNS_MAX, PATTERNS_MAX};
 use super::node::{self, Node, Value};
 use super::selector::Globs;
 use super::{
     API_GROUP, API_VERSION, Age, ImageMap, Kind, MapId, RULES_PER_DOCUMENT_MAX, Rule, Source, lint,
-    rule, scope,
+    names, rule, scope,
 };
 
 const DOCUMENT_FIELDS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
@@ -115,9 +116,10 @@ fn check_document(
     if kind == Some(Kind::ImageMap) {
         refuse_cluster_fields(checker, spec);
     }
-    let rules = check_rules(checker, spec);
+    let rules = check_rules(checker, spec, kind);
     let default = spec.get("default").and_then(|node| rule::check_default(checker, node));
     checker.place.rule = None;
+    lint::check_map(checker, &rules, default.as_ref());
     if rules.is_empty() && default.is_none() && checker.report.faults.is_empty() {
         checker.warn(spec_node.line, "the map has neither rules nor default", "it does nothing");
     }
@@ -129,7 +131,7 @@ fn check_document(
         Kind::ClusterImageMap => scope.namespaces,
     };
     Some(ImageMap {
-        age: Age { created, order, name: id.name.clone() },
+        age: age(source, created, order, &id.name),
         id,
         source,
         place,
@@ -145,6 +147,18 @@ fn check_document(
         rules,
         default,
     })
+}
+
+/// Objects of the API server are ordered by their creation, whatever the order
+/// in which they were listed; documents by their place, whatever they say.
+fn age(source: Source, created: String, order: usize, name: &str) -> Age {
+    let name = name.to_owned();
+    match source {
+        Source::Api => Age { created, order: 0, name },
+        Source::File | Source::ConfigMap | Source::Harbor => {
+            Age { created: String::new(), order, name }
+        }
+    }
 }
 
 fn check_kind(checker: &mut Checker, node: &Node, table: Table<'_>) -> Option<Kind> {
@@ -191,7 +205,7 @@ fn check_metadata(
     let name = text(checker, "name");
     let namespace = text(checker, "namespace");
     let created = text(checker, "creationTimestamp").unwrap_or_default();
-    if name.as_deref().is_none_or(|name| !is_object_name(name, 253)) {
+    if name.as_deref().is_none_or(|name| !names::is_object_name(name)) {
         let what = format!("metadata.name {:?} cannot name a map", name.unwrap_or_default());
         checker.fault(line, what, "use at most 253 lower-case letters, digits, - and .");
         return None;
@@ -203,7 +217,7 @@ fn check_metadata(
             checker.fault(line, "a ClusterImageMap has no namespace", hint);
             return None;
         }
-        (Kind::ImageMap, Some(namespace)) if is_object_name(&namespace, 63) => namespace,
+        (Kind::ImageMap, Some(namespace)) if names::is_namespace(&namespace) => namespace,
         (Kind::ImageMap, _) => {
             let hint = "write metadata.namespace, or kind: ClusterImageMap for all namespaces";
             checker.fault(line, "an ImageMap needs the name of its namespace", hint);
@@ -211,17 +225,6 @@ fn check_metadata(
         }
     };
     Some((MapId { kind: kind?, namespace, name: name? }, created))
-}
-
-pub(super) fn is_object_name(name: &str, bytes_max: usize) -> bool {
-    let is_label = |label: &str| {
-        let bytes = label.as_bytes();
-        let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        bytes.first().copied().is_some_and(alphanumeric)
-            && bytes.last().copied().is_some_and(alphanumeric)
-            && label.bytes().all(|byte| alphanumeric(byte) || byte == b'-')
-    };
-    name.len() <= bytes_max && name.split('.').all(is_label)
 }
 
 fn refuse_cluster_fields(checker: &mut Checker, spec: Table<'_>) {
@@ -233,7 +236,7 @@ fn refuse_cluster_fields(checker: &mut Checker, spec: Table<'_>) {
     }
 }
 
-fn check_rules(checker: &mut Checker, spec: Table<'_>) -> Vec<Rule> {
+fn check_rules(checker: &mut Checker, spec: Table<'_>, kind: Option<Kind>) -> Vec<Rule> {
     let Some(node) = spec.get("rules") else { return Vec::new() };
     let items = checker.list(node, "rules").unwrap_or_default();
     if items.len() > RULES_PER_DOCUMENT_MAX {
@@ -242,11 +245,22 @@ fn check_rules(checker: &mut Checker, spec: Table<'_>) -> Vec<Rule> {
         checker.fault(node.line, what, hint);
         return Vec::new();
     }
+    // Patterns cost memory as soon as they are compiled, and the lints compare
+    // each with every target: what can never be in force is not looked at.
+    let limit = match kind {
+        Some(Kind::ImageMap) => NAMESPACE_PATTERNS_MAX,
+        _ => PATTERNS_MAX,
+    };
+    let patterns = items.iter().filter(|node| rule::has_pattern(node)).count();
+    if patterns > limit {
+        let what = format!("the document has {patterns} globs and regular expressions");
+        checker.fault(node.line, what, format!("the limit is {limit}: use prefix where you can"));
+        return Vec::new();
+    }
     let rules = items.iter().enumerate();
     let rules: Vec<Rule> =
         rules.filter_map(|(index, node)| rule::check(checker, node, index)).collect();
     checker.place.rule = None;
-    lint::check_map(checker, &rules);
     rules
 }
 

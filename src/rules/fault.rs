@@ -24,8 +24,9 @@ pub struct Fault {
     pub hint: String,
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Fault {
+    /// What is wrong and where, in one line, without the hint.
+    pub fn statement(&self) -> String {
         let mut line = format!("{}:", self.file);
         if self.line > 0 {
             line += &format!("{}:", self.line);
@@ -37,10 +38,17 @@ impl fmt::Display for Fault {
             line += &format!(" {}:", place.join(", "));
         }
         line += &format!(" {}", self.what);
-        if !self.hint.is_empty() {
-            line += &format!("; {}", self.hint);
+        line.replace(char::is_control, " ")
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.statement())?;
+        match self.hint.is_empty() {
+            true => Ok(()),
+            false => write!(f, "; {}", self.hint.replace(char::is_control, " ")),
         }
-        f.write_str(&line.replace(char::is_control, " "))
     }
 }
 

@@ -60,9 +60,14 @@ impl Checker {
             self.wrong_kind(node, name, "text");
             return None;
         };
+        self.bounded(node.line, name, text)
+    }
+
+    /// The text, unless it is longer than [`TEXT_BYTES_MAX`].
+    pub(super) fn bounded<'n>(&mut self, line: u64, name: &str, text: &'n str) -> Option<&'n str> {
         if text.len() > TEXT_BYTES_MAX {
             let what = format!("{name} has {} bytes", text.len());
-            self.fault(node.line, what, format!("the limit is {TEXT_BYTES_MAX}"));
+            self.fault(line, what, format!("the limit is {TEXT_BYTES_MAX}"));
             return None;
         }
         Some(text)

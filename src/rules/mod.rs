@@ -9,6 +9,7 @@ pub mod fault;
 mod fields;
 mod lint;
 pub mod merge;
+pub mod names;
 mod node;
 pub mod pattern;
 mod rule;
@@ -88,9 +89,11 @@ pub enum Source {
 /// The order of maps of equal priority: the smaller is the older.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Age {
-    /// `metadata.creationTimestamp`, RFC 3339 in UTC; empty in files.
+    /// `metadata.creationTimestamp`, RFC 3339 in UTC; of the API server's
+    /// objects only, empty elsewhere.
     pub created: String,
-    /// Place among the documents of a file source: flag, file name, document.
+    /// Place among the documents of the source: flag, file name, document; 0
+    /// for the API server's objects.
     pub order: usize,
     /// The map's name.
     pub name: String,

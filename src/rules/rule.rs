@@ -4,12 +4,11 @@ use super::fields::{Checker, Table};
 use super::node::{Node, Value};
 use super::pattern::{Pattern, PatternError};
 use super::target::{self, Target, TargetError, Use};
-use super::{Action, Matcher, PatternKind, Rule, Seen};
+use super::{Action, Matcher, PatternKind, Rule, Seen, names};
 use crate::reference::{self, Reference};
 
 const RULE_FIELDS: [&str; 8] = ["name", "exact", "glob", "regex", "prefix", "on", "to", "keep"];
 const MATCHERS: [&str; 4] = ["exact", "glob", "regex", "prefix"];
-const NAME_BYTES_MAX: usize = 63;
 
 /// Checks the rule at `index`; none when it has a fault.
 pub(super) fn check(checker: &mut Checker, node: &Node, index: usize) -> Option<Rule> {
@@ -34,6 +33,12 @@ pub(super) fn check(checker: &mut Checker, node: &Node, index: usize) -> Option<
     (checker.report.faults.len() == faults).then_some(rule)
 }
 
+/// Whether the rule has a glob or regular expression, usable or not.
+pub(super) fn has_pattern(node: &Node) -> bool {
+    let Value::Table(fields) = &node.value else { return false };
+    fields.iter().any(|field| matches!(field.name.as_str(), "glob" | "regex"))
+}
+
 /// Checks `spec.default`.
 pub(super) fn check_default(checker: &mut Checker, node: &Node) -> Option<Rule> {
     checker.place.rule = Some("default".to_owned());
@@ -46,14 +51,7 @@ pub(super) fn check_default(checker: &mut Checker, node: &Node) -> Option<Rule> 
 
 fn check_name(checker: &mut Checker, node: &Node) -> Option<String> {
     let name = checker.text(node, "name")?;
-    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let bytes = name.as_bytes();
-    let is_valid = bytes.len() <= NAME_BYTES_MAX
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && name.bytes().all(inner)
-        && name != "default";
+    let is_valid = names::is_name(name) && name != "default";
     if !is_valid {
         let hint = "use at most 63 letters, digits, - _ and . between them, and not \"default\"";
         checker.fault(node.line, format!("the name {name:?} cannot name a rule"), hint);

@@ -1,10 +1,9 @@
 //! The checks of what a map is for: mode, namespaces, owners, pods, share.
 
-use super::document::is_object_name;
 use super::fields::{Checker, Table};
 use super::node::{Node, Value};
 use super::selector::{Globs, Operator, Requirement, Selector};
-use super::{Mode, Rollout};
+use super::{Mode, Rollout, names};
 
 /// The checked fields of a `spec` other than its rules.
 #[derive(Debug)]
@@ -103,6 +102,7 @@ fn check_selector(checker: &mut Checker, spec: Table<'_>) -> Selector {
         };
         for field in fields {
             let value = checker.text(&field.node, "a label's value").map(str::to_owned);
+            check_label(checker, field.line, &field.name, value.as_slice());
             let operator = Operator::In(value.into_iter().collect());
             requirements.push(Requirement { key: field.name.clone(), operator });
         }
@@ -121,6 +121,11 @@ fn check_expression(checker: &mut Checker, node: &Node) -> Option<Requirement> {
     let operator = table.get("operator").and_then(|node| checker.text(node, "operator"));
     let values = table.get("values").map(|node| checker.texts(node, "values")).unwrap_or_default();
     let values: Vec<String> = values.into_iter().map(|(_, value)| value.to_owned()).collect();
+    let Some(key) = key else {
+        checker.fault(node.line, "the expression has no key", "write key: LABEL");
+        return None;
+    };
+    check_label(checker, node.line, key, &values);
     let operator = match (operator, values.is_empty()) {
         (Some("In"), false) => Operator::In(values),
         (Some("NotIn"), false) => Operator::NotIn(values),
@@ -133,12 +138,19 @@ fn check_expression(checker: &mut Checker, node: &Node) -> Option<Requirement> {
             return None;
         }
     };
-    match key {
-        Some(key) if !key.is_empty() => Some(Requirement { key: key.to_owned(), operator }),
-        _ => {
-            checker.fault(node.line, "the expression has no key", "write key: LABEL");
-            None
-        }
+    Some(Requirement { key: key.to_owned(), operator })
+}
+
+/// A label that no pod can have selects nothing, or everything.
+fn check_label(checker: &mut Checker, line: u64, key: &str, values: &[String]) {
+    let key = checker.bounded(line, "a label's key", key);
+    if let Some(key) = key.filter(|key| !names::is_label_key(key)) {
+        let hint = "write [DOMAIN/]NAME with at most 63 letters, digits, - _ and . in NAME";
+        checker.fault(line, format!("{key:?} cannot be the key of a label"), hint);
+    }
+    for value in values.iter().filter(|value| !names::is_label_value(value)) {
+        let hint = "write at most 63 letters, digits, - _ and . between them";
+        checker.fault(line, format!("{value:?} cannot be the value of a label"), hint);
     }
 }
 
@@ -147,7 +159,7 @@ fn check_pull_secrets(checker: &mut Checker, spec: Table<'_>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (line, name) in checker.texts(node, "imagePullSecrets") {
         let what = match name {
-            _ if !is_object_name(name, 253) => "cannot name a Secret",
+            _ if !names::is_object_name(name) => "cannot name a Secret",
             _ if names.iter().any(|other| other == name) => "is listed twice",
             _ => {
                 names.push(name.to_owned());

@@ -135,8 +135,24 @@ impl Template {
         self.parts.contains(&Part::Field(field))
     }
 
+    /// Whether the template itself holds this text.
+    pub fn spells(&self, text: &str) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Literal(own) if own.contains(text)))
+    }
+
+    /// Whether the template itself says where the tag starts.
+    pub fn spells_tag(&self) -> bool {
+        // The colon of a port stands before the first slash.
+        let path = self.text.split_once('/').map_or("", |(_, path)| path);
+        path.contains(':')
+    }
+
     fn parse(text: &str, usage: Use<'_>) -> Result<Self, TargetError> {
-        let parts = split_parts(text, usage)?;
+        let legacy = text.strip_prefix(reference::LEGACY_REGISTRY);
+        let parts = match legacy.filter(|path| path.starts_with('/')) {
+            Some(path) => split_parts(&format!("{}{path}", reference::DEFAULT_REGISTRY), usage)?,
+            None => split_parts(text, usage)?,
+        };
         let head_is_registry = match parts.first() {
             Some(Part::Field(Field::Registry)) => {
                 matches!(parts.get(1), Some(Part::Literal(next)) if next.starts_with('/'))
@@ -251,8 +267,10 @@ pub(super) fn check_head(text: &str, role: &str) -> Result<(), TargetError> {
         return Ok(());
     }
     let hint = match Reference::parse(text) {
-        Ok(on_hub) => format!("write {on_hub} if Docker Hub is meant"),
-        Err(_) => "start with a registry, such as mirror.example.com or docker.io".to_owned(),
+        Ok(on_hub) if !on_hub.registry().is_empty() => {
+            format!("write {on_hub} if Docker Hub is meant")
+        }
+        _ => "start with a registry, such as mirror.example.com or docker.io".to_owned(),
     };
     Err(TargetError { what: format!("{role} {text:?} does not start with a registry"), hint })
 }
@@ -267,7 +285,7 @@ pub(super) fn parse_path(text: &str, role: &str) -> Result<String, TargetError> 
         None => (text, None),
     };
     let registry = match registry {
-        "index.docker.io" => reference::DEFAULT_REGISTRY,
+        reference::LEGACY_REGISTRY => reference::DEFAULT_REGISTRY,
         other => other,
     };
     match path {

@@ -181,6 +181,11 @@ impl Server {
         self.shared.pulse.age()
     }
 
+    /// From now on every answer says `Connection: close`.
+    pub fn begin_drain(&self) {
+        self.shared.stage.fetch_max(DRAINING, Ordering::Relaxed);
+    }
+
     /// Ends the server so that no answer is lost. Blocks.
     ///
     /// For as long as `serve` everything is served as before, new connections
@@ -190,7 +195,7 @@ impl Server {
     /// not answered, and those in a request get the time of one request more.
     /// Returns how many were left even then.
     pub fn drain(&self, serve: Duration) -> usize {
-        self.shared.stage.store(DRAINING, Ordering::Relaxed);
+        self.begin_drain();
         thread::sleep(serve);
         self.shared.stage.store(CLOSING, Ordering::Relaxed);
         self.shared.seats.dismiss(Instant::now() + self.shared.limits.request)

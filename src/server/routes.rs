@@ -33,7 +33,11 @@ impl Service for Admission {
         }
         let media_type = head.content_type.unwrap_or_default().split(';').next();
         let is_json = media_type.is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON));
-        if is_json { Ok(()) } else { Err(Answer::refusal(Status::UnsupportedMediaType)) }
+        let hint = b"Unsupported Media Type: send Content-Type: application/json\n";
+        match is_json {
+            true => Ok(()),
+            false => Err(Answer::new(Status::UnsupportedMediaType, TEXT, hint.to_vec())),
+        }
     }
 
     fn answer(&self, _head: &Head<'_>, body: &[u8]) -> Answer {

@@ -1,6 +1,4 @@
 //! The built command: what it prints, and with which exit code it ends.
-// Helpers of tests are not seen as tests by these lints.
-#![allow(clippy::expect_used, clippy::panic)]
 
 use std::io::Read;
 use std::process::{Command, Stdio};

@@ -1,7 +1,5 @@
 //! What the fuzz targets do with arbitrary bytes; the tests run it over the
 //! seeds, so that an input that once failed is tried for ever.
-// Helpers of tests are not seen as tests by these lints.
-#![allow(clippy::expect_used, clippy::panic)]
 
 use std::sync::LazyLock;
 

@@ -1,9 +1,18 @@
 //! The hermetic tests, in one binary so that they link once.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of tests fail as tests do"
+)]
 mod oracle;
 mod fuzzed;
+mod reference;
+mod reference_properties;
+mod rules;
+mod mapping;
 mod admission;
 mod cli;
-mod reference;
 mod routes;
 mod serve;
 mod server;

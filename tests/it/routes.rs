@@ -1,5 +1,4 @@
 //! The two services, without a socket.
-#![allow(clippy::unwrap_used, reason = "also in what the tests share")]
 
 use std::sync::Arc;
 

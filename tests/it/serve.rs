@@ -1,5 +1,4 @@
 //! The built command as a process: `detour serve` over real TLS.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "also in what the tests share")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};

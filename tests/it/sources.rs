@@ -1,5 +1,4 @@
 //! Rules files: read, watched, published.
-#![allow(clippy::unwrap_used, reason = "also in what the tests share")]
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,5 +1,4 @@
 //! What the tree promises of itself: its rooms, its sizes, its pages.
-#![allow(clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -9,9 +9,9 @@ use super::fields::Checker;
 use super::{ImageMap, Rule};
 
 /// Checks the rules of one map against each other.
-pub(super) fn check_map(checker: &mut Checker, rules: &[Rule]) {
+pub(super) fn check_map(checker: &mut Checker, rules: &[Rule], default: Option<&Rule>) {
     duplicate::check_rules(checker, rules);
-    chain::check(checker, rules);
+    chain::check(checker, rules, default);
 }
 
 /// Checks the maps of one source against each other.

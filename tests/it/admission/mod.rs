@@ -1,6 +1,4 @@
 //! Reviews in, patches out, with the `json-patch` crate as the oracle.
-// Helpers of tests are not seen as tests by these lints.
-#![allow(clippy::expect_used, clippy::panic)]
 
 mod support;
 

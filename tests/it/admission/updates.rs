@@ -42,6 +42,24 @@ fn volumes_of_a_pod_that_exists_are_left_alone() {
 }
 
 #[test]
+fn an_image_volume_becomes_again_what_is_in_force_even_of_an_exempt_pod() {
+    let volume = |image: &str| json!([{"name": "v", "image": {"reference": image}}]);
+    let originals = json!({"volumes/v": "nginx"});
+    let in_force = "old-mirror.example.com/nginx";
+    for labels in [json!({}), json!({"detour.dev/rewrite": "disabled"})] {
+        let labelled = with(pod(&["a"]), "/metadata/labels", labels);
+        let old = with_originals(with(labelled, "/spec/volumes", volume(in_force)), &originals);
+        let new = with(old.clone(), "/spec/volumes", volume("nginx"));
+        let answer = admit_twice(&update(&new, &old), &hub());
+        assert_eq!(answer.text("/spec/volumes/0/image/reference"), in_force);
+        assert_eq!(answer.originals(), originals);
+        // Anything else is for the API server to refuse.
+        let other = with(old.clone(), "/spec/volumes", volume("redis"));
+        left_alone(&update(&other, &old), &hub());
+    }
+}
+
+#[test]
 fn ephemeral_containers_are_left_to_their_subresource() {
     let new = with(pod(&["a"]), "/spec/ephemeralContainers", json!([{"name": "e", "image": "b"}]));
     left_alone(&update(&new, &pod(&["a"])), &hub());

@@ -1,5 +1,4 @@
 //! The web server on real loopback sockets, with a real TLS client.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "also in what the tests share")]
 
 mod capacity;
 mod certificates;

@@ -1,37 +1,39 @@
 //! The names that the API server accepts.
 //!
-//! From `k8s.io/apimachinery/pkg/util/validation`: a label that breaks these
-//! rules would make it reject every pod that Detour patches.
+//! From `k8s.io/apimachinery/pkg/util/validation`: a label or a Secret's name
+//! that breaks these rules would make it reject every pod that Detour patches.
 
 const SUBDOMAIN_BYTES_MAX: usize = 253;
 const NAME_BYTES_MAX: usize = 63;
 
 /// Whether `text` is the key of a label (a qualified name): an optional DNS
 /// subdomain and `/`, then a name.
-pub(super) fn is_label_key(text: &str) -> bool {
+pub fn is_label_key(text: &str) -> bool {
     match text.split_once('/') {
-        Some((prefix, name)) => is_subdomain(prefix) && is_name(name),
+        Some((prefix, name)) => is_object_name(prefix) && is_name(name),
         None => is_name(text),
     }
 }
 
 /// Whether `text` is the key of an annotation, which is that of a label but
 /// for the case of the prefix.
-pub(super) fn is_annotation_key(text: &str) -> bool {
+pub fn is_annotation_key(text: &str) -> bool {
     is_label_key(&text.to_ascii_lowercase())
 }
 
 /// Whether `text` is the value of a label.
-pub(super) fn is_label_value(text: &str) -> bool {
+pub fn is_label_value(text: &str) -> bool {
     text.is_empty() || is_name(text)
 }
 
 /// Whether `text` is the name of a namespace (a DNS label).
-pub(super) fn is_namespace(text: &str) -> bool {
+pub fn is_namespace(text: &str) -> bool {
     text.len() <= NAME_BYTES_MAX && is_dns_label(text)
 }
 
-fn is_subdomain(text: &str) -> bool {
+/// Whether `text` is the name of an object such as a map or a Secret (a DNS
+/// subdomain).
+pub fn is_object_name(text: &str) -> bool {
     text.len() <= SUBDOMAIN_BYTES_MAX && text.split('.').all(is_dns_label)
 }
 
@@ -40,7 +42,8 @@ fn is_dns_label(text: &str) -> bool {
     text.bytes().all(inner) && has_alphanumeric_ends(text)
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether `text` is the name part of a label's key.
+pub fn is_name(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     text.len() <= NAME_BYTES_MAX && text.bytes().all(inner) && has_alphanumeric_ends(text)
 }

@@ -1,0 +1,154 @@
+//! The built command as a process, with a certificate and rules of its own.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, io};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::client::{Client, Response};
+use crate::control_plane::ControlPlane;
+use crate::wait::{tail, wait_for, wait_until};
+
+/// Rules that send `upstream.example/X` to `TARGET/X`.
+pub(crate) fn rules(target: &str) -> String {
+    format!(
+        "apiVersion: detour.dev/v1alpha1\nkind: ClusterImageMap\nmetadata: {{name: cluster}}\n\
+         spec: {{rules: [{{name: upstream, prefix: upstream.example, to: {target}}}]}}\n"
+    )
+}
+
+/// A running instance of `detour serve`.
+pub(crate) struct Instance {
+    cluster: &'static ControlPlane,
+    process: Child,
+    directory: PathBuf,
+    pub(crate) admission: SocketAddr,
+    pub(crate) operations: SocketAddr,
+}
+
+impl Instance {
+    /// Starts one with the rules and further flags, on ports of its own.
+    pub(crate) fn start(cluster: &'static ControlPlane, rules: &str, flags: &[&str]) -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_at(cluster, listen, rules, flags)
+    }
+
+    /// Starts one that listens at `listen`.
+    pub(crate) fn start_at(
+        cluster: &'static ControlPlane,
+        listen: SocketAddr,
+        rules: &str,
+        flags: &[&str],
+    ) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let directory = cluster.directory.join(format!("detour-{number}"));
+        fs::create_dir(&directory).unwrap();
+        cluster.pki.server().write(&directory, "tls");
+        fs::write(directory.join("rules.yaml"), rules).unwrap();
+        let mut command = Command::new(program());
+        command.env_clear().current_dir(&directory).arg("serve");
+        command.args(["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key"]);
+        command.args(["--rules=rules.yaml", "--log-format=json", "--ops-listen=127.0.0.1:0"]);
+        command.arg(format!("--listen={listen}")).args(flags);
+        let log = File::create(directory.join("detour.log")).unwrap();
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        let mut process = cluster.keeper.spawn(&mut command);
+        let [admission, operations] = wait_for("Detour listens", || {
+            if let Some(status) = process.try_wait().unwrap() {
+                panic!("Detour ended, {status}\n{}", tail(&directory.join("detour.log")));
+            }
+            addresses(&fs::read_to_string(directory.join("detour.log")).unwrap())
+        });
+        Self { cluster, process, directory, admission, operations }
+    }
+
+    /// Where the API server is to send reviews.
+    pub(crate) fn url(&self) -> String {
+        format!("https://{}/mutate", self.admission)
+    }
+
+    /// Changes the rules file, and waits until the new rules are in force.
+    pub(crate) fn change_rules(&self, rules: &str) {
+        let before = self.times_published();
+        fs::write(self.directory.join("rules.new"), rules).unwrap();
+        fs::rename(self.directory.join("rules.new"), self.directory.join("rules.yaml")).unwrap();
+        wait_until("the new rules are in force", || self.times_published() > before);
+    }
+
+    fn times_published(&self) -> usize {
+        self.log().matches(" rules in force\"").count()
+    }
+
+    /// What was logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("detour.log")).unwrap()
+    }
+
+    /// The metrics now.
+    pub(crate) fn metrics(&self) -> String {
+        get(self.operations, "/metrics").unwrap().text()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// Ends it as a node does with a pod; it has to end well.
+    pub(crate) fn terminate(mut self) {
+        self.signal(Signal::TERM);
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "Detour ended, {status}\n{}", self.tail());
+    }
+
+    /// Ends it as a lack of memory does.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// The end of the log, for a test that failed.
+    pub(crate) fn tail(&self) -> String {
+        tail(&self.directory.join("detour.log"))
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.cluster.keeper.forget(&self.process);
+        // Already gone where the test ended it; SIGKILL ends a stopped one too.
+        self.process.kill().ok();
+        self.process.wait().unwrap();
+    }
+}
+
+/// The binary under test: what is about to be released, if that is named.
+fn program() -> PathBuf {
+    let named = env::var_os("DETOUR_BINARY").filter(|path| !path.is_empty());
+    // Started in another directory than this process.
+    let absolute = |path| fs::canonicalize(path).unwrap();
+    named.map_or_else(|| env!("CARGO_BIN_EXE_detour").into(), absolute)
+}
+
+/// The admission and the operations address, once both are logged.
+fn addresses(log: &str) -> Option<[SocketAddr; 2]> {
+    let line = log.lines().find(|line| line.contains("\"admission on "))?;
+    let line: Value = serde_json::from_str(line).ok()?;
+    let message = line["message"].as_str()?;
+    let address = |before: &str| {
+        let (_, after) = message.split_once(before)?;
+        after[..after.find(['/', ',']).unwrap_or(after.len())].parse().ok()
+    };
+    Some([address("https://")?, address("http://")?])
+}
+
+/// Asks an operations port, on a connection of its own.
+pub(crate) fn get(operations: SocketAddr, path: &str) -> io::Result<Response> {
+    Client::new(operations, None).send("GET", path, "text/plain", &[])
+}

@@ -1,0 +1,35 @@
+//! Detour as a separate process, called by a real API server.
+//!
+//! ```console
+//! $ export KUBEBUILDER_ASSETS=$(bash tests/cluster/tools/build.sh)
+//! $ cargo test --test cluster
+//! ```
+//!
+//! One control plane serves all tests. Each has namespaces of its own and a
+//! webhook configuration that is limited to them. Without the binaries the
+//! tests pass after one line that says so; with `CI` set they fail.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "also in what the tests share")]
+
+// The bed.
+mod binaries;
+mod client;
+mod control_plane;
+mod detour;
+mod fixture;
+mod forwarder;
+mod keeper;
+mod neighbour;
+mod objects;
+mod pki;
+mod registration;
+mod wait;
+
+// What is tested in it.
+mod exemptions;
+mod outage;
+mod records;
+mod reinvocation;
+mod rewriting;
+mod rolling;
+mod updates;
+mod workloads;
