@@ -120,19 +120,19 @@ pub fn admit(bytes: &[u8], mapping: &Mapping) -> Result<Admitted, Undecodable> {
     if let Some(subject) = review.request.as_ref().and_then(Subject::of) {
         outcome.handling = Handling::Decided;
         let known = Known::of(&subject, mapping.policy());
-        let images = decide(&subject, &known, mapping, &mut outcome.pull_secrets);
+        let (images, pull_secrets) = decide(&subject, &known, mapping);
         for (field, image) in &images {
             if let Some(new) = &image.new {
                 patch.set_image(&subject, field, new);
             }
         }
-        let secrets: Vec<&str> = outcome.pull_secrets.iter().map(String::as_str).collect();
-        patch.add_pull_secrets(&subject, &secrets);
+        patch.add_pull_secrets(&subject, &pull_secrets);
         let label = mapping.policy().label.as_ref().filter(|_| !patch.is_empty());
         let (recorded, annotation) = records::annotate(&subject, &known, &images);
         patch.set_metadata(&subject, &annotation, label);
         outcome.recorded = recorded;
         audit_annotations = records::audit_annotations(&images);
+        outcome.pull_secrets = pull_secrets;
         outcome.images = images.into_iter().map(|(_, image)| image).collect();
         if mapping.policy().warnings {
             warnings = records::warnings(&outcome);
@@ -170,52 +170,70 @@ impl Known {
     }
 }
 
-/// Decides on every image field, and lists the pull secrets to add.
+/// The pull secrets of a pod: those that it has, and those to add.
+#[derive(Debug)]
+struct PullSecrets<'r> {
+    own: HashSet<&'r str>,
+    added: Vec<String>,
+}
+
+impl PullSecrets<'_> {
+    fn lacks(&self, name: &str) -> bool {
+        !self.own.contains(name)
+    }
+
+    fn add(&mut self, name: &str) {
+        if self.lacks(name) && !self.added.iter().any(|added| added == name) {
+            self.added.push(name.to_owned());
+        }
+    }
+}
+
+/// Decides on every image field; gives the pull secrets to add as well.
 fn decide<'r>(
     subject: &Subject<'r>,
     known: &Known,
     mapping: &Mapping,
-    pull_secrets: &mut Vec<String>,
-) -> Vec<(Field<'r>, ImageOutcome)> {
-    let own_secrets: HashSet<&str> = subject.pull_secrets().collect();
+) -> (Vec<(Field<'r>, ImageOutcome)>, Vec<String>) {
+    let mut secrets = PullSecrets { own: subject.pull_secrets().collect(), added: Vec::new() };
     let mut images = Vec::new();
     for field in subject.fields() {
-        if subject.extent == Extent::ChangedPod && field.list == List::Volumes {
-            images.extend(restored_volume(subject, field, &known.originals));
-            continue;
-        }
-        let settled = match known.exemption {
-            Some(reason) => Some((None, reason)),
-            None => settled_by_old_object(subject, &field, &known.originals),
-        };
-        let decision = match settled {
-            Some((new, reason)) => {
-                images.push((field, ImageOutcome::settled(&field, new, reason)));
-                continue;
-            }
-            None => mapping.decide(field.text, &subject.pod),
-        };
-        let lacks = |name: &&String| !own_secrets.contains(name.as_str());
-        match subject.extent {
-            Extent::NewPod => {
-                for name in secrets_of(&decision, mapping, subject).filter(lacks) {
-                    if !pull_secrets.contains(name) {
-                        pull_secrets.push(name.clone());
-                    }
-                }
-            }
-            Extent::EphemeralContainers
-                if decision.image.is_some()
-                    && decision.pull_secrets.iter().any(|name| lacks(&name)) =>
-            {
-                images.push((field, ImageOutcome::without_secret(&field, decision)));
-                continue;
-            }
-            _ => {}
-        }
-        images.push((field, ImageOutcome::decided(&field, decision)));
+        let image = decide_field(subject, &field, known, mapping, &mut secrets);
+        images.extend(image.map(|image| (field, image)));
     }
-    images
+    (images, secrets.added)
+}
+
+/// None for a field that does not count in this request.
+fn decide_field<'r>(
+    subject: &Subject<'r>,
+    field: &Field<'r>,
+    known: &Known,
+    mapping: &Mapping,
+    secrets: &mut PullSecrets<'_>,
+) -> Option<ImageOutcome> {
+    if subject.extent == Extent::ChangedPod && field.list == List::Volumes {
+        return restored_volume(subject, field, &known.originals);
+    }
+    let settled = match known.exemption {
+        Some(reason) => Some((None, reason)),
+        None => settled_by_old_object(subject, field, &known.originals),
+    };
+    if let Some((new, reason)) = settled {
+        return Some(ImageOutcome::settled(field, new, reason));
+    }
+    let decision = mapping.decide(field.text, &subject.pod);
+    let lacks_secret = || decision.pull_secrets.iter().any(|name| secrets.lacks(name));
+    match subject.extent {
+        Extent::NewPod => {
+            secrets_of(&decision, mapping, subject).for_each(|name| secrets.add(name));
+        }
+        Extent::EphemeralContainers if decision.image.is_some() && lacks_secret() => {
+            return Some(ImageOutcome::without_secret(field, decision));
+        }
+        _ => {}
+    }
+    Some(ImageOutcome::decided(field, decision))
 }
 
 /// The secrets of the map that decided, and of the map whose place the image
@@ -225,7 +243,7 @@ fn secrets_of<'m>(
     mapping: &'m Mapping,
     subject: &Subject<'_>,
 ) -> impl Iterator<Item = &'m String> {
-    let image = decision.image.as_ref();
+    let image = decision.image.as_ref().filter(|_| mapping.gives_pull_secrets());
     let again = image.map(|image| mapping.decide(image.as_str(), &subject.pod).pull_secrets);
     decision.pull_secrets.iter().chain(again.unwrap_or_default())
 }
@@ -253,11 +271,11 @@ fn settled_by_old_object<'r>(
 /// change of a volume, whatever exempts the pod by now.
 fn restored_volume<'r>(
     subject: &Subject<'r>,
-    field: Field<'r>,
+    field: &Field<'r>,
     originals: &Originals,
-) -> Option<(Field<'r>, ImageOutcome)> {
-    let (new, reason) = settled_by_old_object(subject, &field, originals)?;
-    (reason == Reason::Restored).then(|| (field, ImageOutcome::settled(&field, new, reason)))
+) -> Option<ImageOutcome> {
+    let (new, reason) = settled_by_old_object(subject, field, originals)?;
+    (reason == Reason::Restored).then(|| ImageOutcome::settled(field, new, reason))
 }
 
 impl Outcome {

@@ -51,7 +51,7 @@ impl Patch {
     }
 
     /// Appends the names that the pod does not have yet.
-    pub(super) fn add_pull_secrets(&mut self, subject: &Subject<'_>, names: &[&str]) {
+    pub(super) fn add_pull_secrets(&mut self, subject: &Subject<'_>, names: &[String]) {
         let path = format!("{}/imagePullSecrets", subject.spec_path);
         if subject.spec.image_pull_secrets.is_some() {
             for name in names {

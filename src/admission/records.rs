@@ -7,6 +7,7 @@ use super::json::Pairs;
 use super::pod::{Extent, Field, Subject};
 use super::{ImageOutcome, Known, Outcome};
 use crate::mapping::reason::Reason;
+use crate::rules::names;
 
 /// The annotation that holds the images as they were written: JSON,
 /// `{"containers/NAME": "text"}`.
@@ -139,15 +140,25 @@ fn bytes_with(annotations: Option<&Pairs<'_>>, value: &str) -> usize {
     bytes + ORIGINALS_ANNOTATION.len() + value.len()
 }
 
-/// One audit annotation per changed image, `containers.3`; the API server
+/// One audit annotation per changed image, `containers.NAME`; the API server
 /// puts the webhook's name before the key.
 pub(super) fn audit_annotations(images: &[(Field<'_>, ImageOutcome)]) -> BTreeMap<String, String> {
     let changed = images.iter().filter(|(_, image)| image.new.is_some());
-    let entry = |(field, image): &(Field<'_>, ImageOutcome)| {
-        let key = format!("{}.{}", field.list.as_str(), field.index);
-        (key, describe(image))
-    };
+    let entry = |(field, image): &(Field<'_>, ImageOutcome)| (audit_key(field), describe(image));
     changed.take(AUDIT_ANNOTATIONS_MAX).map(entry).collect()
+}
+
+/// A key by name, for the API server keeps the first value of a key: when it
+/// asks again after another webhook has put a container in front, an index
+/// names another one. A name that does not fit gives way to the index, with a
+/// `_` that no name has.
+fn audit_key(field: &Field<'_>) -> String {
+    let list = field.list.as_str();
+    let by_name = format!("{list}.{}", field.name);
+    match names::is_name(&by_name) {
+        true => by_name,
+        false => format!("{list}._{}", field.index),
+    }
 }
 
 /// One warning per changed image, as far as they fit.

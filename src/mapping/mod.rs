@@ -4,6 +4,7 @@
 //! arguments: no I/O, no clock, no lock.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod backwards;
 mod decide;
 mod exact;
 pub mod policy;
@@ -32,6 +33,7 @@ pub struct Mapping {
     layers: BTreeMap<Layer, Table>,
     namespaces: HashMap<String, Table>,
     observes: bool,
+    gives_pull_secrets: bool,
     policy: Policy,
 }
 
@@ -67,6 +69,7 @@ impl Mapping {
         let mut mapping = Self { policy, ..Self::default() };
         for (index, mut map) in merged.in_force.into_iter().enumerate() {
             mapping.observes |= map.mode == Mode::Observe;
+            mapping.gives_pull_secrets |= !map.pull_secrets.is_empty();
             let table = match map.layer() {
                 Layer::Namespace => mapping.namespaces.entry(map.id.namespace.clone()).or_default(),
                 layer => mapping.layers.entry(layer).or_default(),
@@ -93,6 +96,11 @@ impl Mapping {
     /// What is left alone, and what is recorded.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Whether a map names pull secrets.
+    pub fn gives_pull_secrets(&self) -> bool {
+        self.gives_pull_secrets
     }
 
     /// The tables that are visible to a namespace, in the order of layers.

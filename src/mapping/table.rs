@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::backwards::{Backwards, Expression};
 use super::exact::{self, Exact};
-use super::template::{Backwards, Expression, Matched};
+use super::template::Matched;
 use super::trie::Trie;
 use super::{Bound, RuleRef};
 use crate::reference::Reference;

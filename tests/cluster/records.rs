@@ -58,16 +58,16 @@ fn the_audit_log_tells_every_change_and_its_rule() {
     let annotations =
         audit_annotations(cluster, &fixture.namespace, ("create", &Value::Null, "audited"));
     let key = |key: &str| format!("{}/{key}", fixture.webhook());
-    let change = annotations[key("containers.1")].as_str().unwrap_or_default();
+    let change = annotations[key("containers.other")].as_str().unwrap_or_default();
     for part in ["upstream.example/other:1", "mirror.example/up/other:1", "cluster#upstream"] {
         assert!(change.contains(part), "{annotations}");
     }
-    assert_eq!(annotations[key("containers.0")], Value::Null);
+    assert_eq!(annotations[key("containers.web")], Value::Null);
 
     let image = "--image=upstream.example/tools:1";
-    fixture.kubectl(&["debug", "audited", image, "--attach=false", "--quiet"]);
+    fixture.kubectl(&["debug", "audited", image, "--container=tools", "--attach=false", "--quiet"]);
     let request = ("patch", &Value::from("ephemeralcontainers"), "audited");
     let annotations = audit_annotations(cluster, &fixture.namespace, request);
-    let change = annotations[key("ephemeralContainers.0")].as_str().unwrap_or_default();
+    let change = annotations[key("ephemeralContainers.tools")].as_str().unwrap_or_default();
     assert!(change.contains("mirror.example/up/tools:1"), "{annotations}");
 }

@@ -75,14 +75,25 @@ pub(crate) fn asked_again(sent: &Value, after: &Value) -> Value {
     again
 }
 
+/// What the API server takes for the name part of a key.
+fn is_qualified(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let ends = [name.bytes().next(), name.bytes().next_back()];
+    name.len() <= 63
+        && name.bytes().all(inner)
+        && ends.iter().all(|end| end.is_some_and(|byte| byte.is_ascii_alphanumeric()))
+}
+
 /// Audit annotations and warnings within what the API server takes.
 fn check_records(response: &Value) {
     if let Some(audit) = response.get("auditAnnotations") {
         let audit = audit.as_object().expect("an object");
         assert!((1..=64).contains(&audit.len()), "{} audit annotations", audit.len());
         for (key, value) in audit {
-            let (list, index) = key.split_once('.').expect("LIST.INDEX");
-            assert!(LISTS.contains(&list) && index.parse::<usize>().is_ok(), "{key}");
+            let (list, name) = key.split_once('.').expect("LIST.NAME");
+            assert!(LISTS.contains(&list) && is_qualified(key), "{key}");
+            let index = name.strip_prefix('_').map(str::parse::<usize>);
+            assert!(index.is_none_or(|index| index.is_ok()), "{key}");
             assert!(value.is_string());
         }
     }

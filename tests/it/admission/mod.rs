@@ -11,6 +11,7 @@ mod label;
 mod pull_secrets;
 mod exemptions;
 mod told;
+mod rollout;
 mod golden;
 mod cells;
 mod cell_reviews;

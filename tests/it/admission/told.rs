@@ -62,15 +62,28 @@ fn an_audit_annotation_tells_of_each_changed_image() {
     );
     let answer = admit(&create(&object), &hub());
     let audit = json!({
-        "containers.1": format!("nginx -> {MIRRORED} (rewritten by ClusterImageMap/default#hub)"),
-        "initContainers.0":
+        "containers.c1": format!("nginx -> {MIRRORED} (rewritten by ClusterImageMap/default#hub)"),
+        "initContainers.i":
             "redis -> mirror.example.com/hub/library/redis (rewritten by ClusterImageMap/default#hub)",
     });
     assert_eq!(answer.review["response"]["auditAnnotations"], audit);
     let old = with_originals(pod(&["a.example.com/a"]), &json!({"containers/c0": "a"}));
     let answer = admit(&update(&pod(&["a"]), &old), &hub());
-    let audit = json!({"containers.0": "a -> a.example.com/a (restored)"});
+    let audit = json!({"containers.c0": "a -> a.example.com/a (restored)"});
     assert_eq!(answer.review["response"]["auditAnnotations"], audit);
+}
+
+#[test]
+fn an_audit_annotation_whose_name_does_not_fit_has_the_index() {
+    let mut object = pod(&["kept", "nginx", "redis", "nginx"]);
+    for (index, name) in [(1, "n".repeat(52)), (2, "n".repeat(53)), (3, "a b".to_owned())] {
+        object["spec"]["containers"][index]["name"] = json!(name);
+    }
+    let answer = admit(&create(&object), &hub());
+    let audit = answer.review["response"]["auditAnnotations"].as_object().expect("an object");
+    let fits = format!("containers.{}", "n".repeat(52));
+    let keys: Vec<&str> = audit.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["containers._2", "containers._3", &fits]);
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn five_hundred_containers_are_all_rewritten() {
     }
     let audit = answer.review["response"]["auditAnnotations"].as_object().expect("an object");
     assert_eq!(audit.len(), 64);
-    assert!(audit.contains_key("containers.0") && audit.contains_key("containers.63"));
+    assert!(audit.contains_key("containers.c0") && audit.contains_key("containers.c63"));
     assert_eq!(answer.originals().as_object().map(serde_json::Map::len), Some(500));
 }
 
