@@ -122,7 +122,7 @@ else
 fi
 if ((failures > 0)); then
 	for log in "$work"/*.log; do
-		[ -e "$log" ] && echo "--- the end of $(basename "$log")" && tail -n 15 "$log"
+		[ -e "$log" ] && echo "--- the end of $(basename "$log")" && tail -n 15 "$log" | cut -c 1-400
 	done
 fi
 echo "chart tests: $checks checks passed, $failures failed, ${SECONDS} s"
