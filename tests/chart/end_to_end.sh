@@ -146,9 +146,13 @@ expect "that image" $busybox "$("$kubectl" get pod init -o 'jsonpath={.spec.init
 # reach detour, which restores what is stored.
 volume() { echo "{**$(pod volume), 'spec': {'containers': [{'name': 'a', 'image': 'registry.example.com/own'}], 'volumes': [{'name': 'v', 'image': {'reference': 'nginx'}}, {'name': 'e', 'emptyDir': {}}]}}"; }
 called 1 "an image volume" create "$(volume)"
-expect "its image" $nginx "$("$kubectl" get pod volume -o 'jsonpath={.spec.volumes[0].image.reference}')"
-called 0 "a label of a pod with an image volume" "$kubectl" label pod volume tier=front
-called 1 "the manifest with the image volume once more" patch volume json '[{"op":"replace","path":"/spec/volumes/0/image/reference","value":"nginx"}]'
+if [ -z "$("$kubectl" get pod volume -o 'jsonpath={.spec.volumes[0].image}')" ]; then
+	echo "this Kubernetes has no image volumes: not tried"
+else
+	expect "its image" $nginx "$("$kubectl" get pod volume -o 'jsonpath={.spec.volumes[0].image.reference}')"
+	called 0 "a label of a pod with an image volume" "$kubectl" label pod volume tier=front
+	called 1 "the manifest with the image volume once more" patch volume json '[{"op":"replace","path":"/spec/volumes/0/image/reference","value":"nginx"}]'
+fi
 
 step "what is spared"
 "$kubectl" create namespace storage >/dev/null

@@ -6,16 +6,19 @@
 #
 # Programs are looked for in $KUBEBUILDER_ASSETS, then in PATH: helm, and for
 # the second half kubectl, kube-apiserver and etcd. What is absent is skipped
-# with a line, or is a failure when CI is set. DETOUR names the built binary;
-# without it `cargo build` makes one. UPDATE_GOLDEN=1 refreshes golden/,
-# refused.txt, chart/README.md and install/detour.yaml.
+# with a line, or is a failure when CI is set. Also needs curl, openssl and
+# python3. DETOUR_BINARY names the built detour; without it `cargo build` makes
+# one. UPDATE_GOLDEN=1 refreshes golden/, refused.txt, chart/README.md and
+# install/detour.yaml.
 set -uo pipefail
+assets=${KUBEBUILDER_ASSETS:+$(readlink -f "$KUBEBUILDER_ASSETS")}
+detour=${DETOUR_BINARY:+$(readlink -f "$DETOUR_BINARY")}
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 1
 here=tests/chart
 failures=0 checks=0
 
 find_program() { # find_program NAME: its path, or nothing
-	local path=${KUBEBUILDER_ASSETS:+$KUBEBUILDER_ASSETS/$1}
+	local path=${assets:+$assets/$1}
 	if [ -n "$path" ] && [ -x "$path" ]; then echo "$path"; else command -v "$1"; fi
 }
 
@@ -32,7 +35,8 @@ pass() { checks=$((checks + 1)); }
 
 fail() { # fail WHAT [MORE...]
 	failures=$((failures + 1))
-	printf 'FAILED: %s\n' "$@"
+	printf 'FAILED: %s\n' "$1"
+	[ $# -eq 1 ] || printf '%s\n' "${@:2}"
 }
 
 expect() { # expect WHAT WANTED FOUND
@@ -92,6 +96,12 @@ done <"$here/refused.txt" >"$work/refused.txt"
 same "$here/refused.txt" "$work/refused.txt"
 [ ! -e "$work/admitted" ] && pass || fail "$(cat "$work/admitted")"
 
+"$helm" template detour chart --kube-version 1.29.0 >/dev/null 2>"$work/errors" &&
+	fail "Kubernetes 1.29 is not refused" ||
+	expect "why Kubernetes 1.29 is refused" \
+		"Error: chart requires kubeVersion: >=1.30.0-0 which is incompatible with Kubernetes v1.29.0" \
+		"$(head -n 1 "$work/errors")"
+
 step "what is generated"
 python3 $here/readme.py >"$work/README.md" && same chart/README.md "$work/README.md" ||
 	fail "chart/README.md cannot be made"
@@ -104,7 +114,6 @@ expect "appVersion, which is Detour's version" "$same_version" \
 kubectl=$(find_program kubectl) || absent kubectl "the API server's half is"
 apiserver=$(find_program kube-apiserver) || absent kube-apiserver "the API server's half is"
 etcd=$(find_program etcd) || absent etcd "the API server's half is"
-detour=${DETOUR:-}
 if [ -z "$detour" ]; then
 	step "cargo build"
 	cargo build --quiet || fail "cargo build"
