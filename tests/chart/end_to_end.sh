@@ -59,6 +59,48 @@ openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=de
 openssl x509 -req -in "$work/tls.csr" -CA "$work/ca.crt" -CAkey "$work/ca.key" -CAcreateserial -days 2 \
 	-extfile <(echo 'subjectAltName=IP:127.0.0.1') -out "$work/tls.crt" 2>/dev/null
 
+# flags_of RULES MORE: the flags of the container in the Deployment on stdin, a
+# line each, with places and ports of this test, and without a drain to wait for.
+flags_of() {
+	python3 -c '
+import json, sys
+print(*json.load(sys.stdin)["spec"]["template"]["spec"]["containers"][0]["args"], sep="\n")' | sed \
+		-e "s|^--listen=.*|--listen=127.0.0.1:$admission|" \
+		-e "s|^--ops-listen=.*|--ops-listen=127.0.0.1:$operations|" -e 's|^--drain=.*|--drain=0|' \
+		-e "s|/etc/detour/rules|$1|" -e "s|/etc/detour/more|$2|" -e "s|/etc/detour/tls|$work|"
+}
+
+is_ready() { curl -fsS "http://127.0.0.1:$operations/readyz"; }
+
+step "detour with the flags and rules of every value set"
+mkdir "$work/no-rules"
+echo '# none' >"$work/no-rules/none.yaml"
+for values in "$here"/values/*.yaml; do
+	name=$(basename "$values" .yaml)
+	rules=$work/rules-$name
+	mkdir "$rules"
+	cp "$work/no-rules/none.yaml" "$rules/zzzz.yaml"
+	if [ "$name" != single ]; then # which has a ConfigMap of its own
+		"$kubectl" create --dry-run=client -o json -f "$(grep -l '^  name: .*-rules$' "$work/split/$name"/ConfigMap-*)" |
+			python3 -c '
+import json, pathlib, sys
+for name, text in json.load(sys.stdin)["data"].items():
+    pathlib.Path(sys.argv[1], name).write_text(text)' "$rules"
+	fi
+	read -r admission operations < <(free_ports 2)
+	mapfile -t flags < <("$kubectl" create --dry-run=client -o json -f "$work/split/$name"/Deployment-*.yaml |
+		flags_of "$rules" "$work/no-rules")
+	"$detour" "${flags[@]}" >"$work/detour-$name.log" 2>&1 &
+	pid=$!
+	server_pids+=("$pid")
+	wait_until 20 "a ready detour" is_ready && pass || fail "$name: detour is not ready" "$(cat "$work/detour-$name.log")"
+	kill "$pid"
+	wait "$pid"
+	expect "$name: the exit code after SIGTERM" 0 $?
+	unset 'server_pids[-1]'
+	rm "$work/detour-$name.log"
+done
+
 step "helm install, upgrade, uninstall"
 cat >"$work/values.yaml" <<-'END'
 	tls: {mode: existingSecret, existingSecret: webhook-certificate}
@@ -101,14 +143,9 @@ mkdir "$work/rules"
 rules_of >"$work/rules/hub.yaml"
 read -r admission operations < <(free_ports 2)
 # The flags are those of the installed Deployment; only places differ.
-mapfile -t flags < <("$kubectl" -n image-webhook get deployment detour -o json | python3 -c '
-import json, sys
-print(*json.load(sys.stdin)["spec"]["template"]["spec"]["containers"][0]["args"], sep="\n")' | sed \
-	-e "s|^--listen=.*|--listen=127.0.0.1:$admission|" \
-	-e "s|^--ops-listen=.*|--ops-listen=127.0.0.1:$operations|" \
-	-e "s|/etc/detour/rules|$work/rules|" -e "s|/etc/detour/tls|$work|")
+mapfile -t flags < <("$kubectl" -n image-webhook get deployment detour -o json | flags_of "$work/rules" "$work/no-rules")
 background detour "$detour" "${flags[@]}"
-wait_until 20 "a ready detour" curl -fsS "http://127.0.0.1:$operations/readyz" ||
+wait_until 20 "a ready detour" is_ready ||
 	fail "detour is not ready" "$(cat "$work/detour.log")"
 url="https://127.0.0.1:$admission/mutate"
 operation() { echo "{\"op\":\"$1\",\"path\":\"/webhooks/$2/clientConfig/$3\"${4:-}}"; }

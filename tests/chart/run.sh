@@ -88,8 +88,9 @@ while IFS= read -r line; do
 			echo "NOT REFUSED"
 			echo "$line is not refused" >>"$work/admitted"
 		fi
-		# The faults alone: where in a template they were found is no matter.
-		grep -E '^ *- ' "$work/errors"
+		# The faults alone: where in a template they were found is no matter,
+		# and helm tells those of the schema in any order.
+		grep -E '^ *- ' "$work/errors" | LC_ALL=C sort
 		;;
 	esac
 done <"$here/refused.txt" >"$work/refused.txt"
