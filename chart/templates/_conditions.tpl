@@ -21,7 +21,7 @@ a function that Kubernetes 1.30 lacks.
 {{- end -}}
 {{- if $globs -}}
 - name: not-in-an-exempt-namespace
-  expression: >-
+  expression: |-
     !has(request.namespace) || !request.namespace.matches('^({{ join "|" $globs }})$')
 {{- end -}}
 {{- end -}}
@@ -29,7 +29,7 @@ a function that Kubernetes 1.30 lacks.
 {{- define "detour.cel.optOut" -}}
 {{- $keys := include "detour.cel.list" (include "detour.optOutKeys" . | fromYaml).list -}}
 - name: not-opted-out
-  expression: >-
+  expression: |-
     !(has(object.metadata) && has(object.metadata.labels) && object.metadata.labels != null
     && {{ $keys }}.exists(key, key in object.metadata.labels && object.metadata.labels[key] == 'disabled'))
     && !(has(object.metadata) && has(object.metadata.annotations) && object.metadata.annotations != null
@@ -44,19 +44,20 @@ a function that Kubernetes 1.30 lacks.
 
 {{/* OBJECT: the images of its image volumes, and a blank for every other volume. */}}
 {{- define "detour.cel.volumes" -}}
-(has({{ . }}.spec.volumes) && {{ . }}.spec.volumes != null ? {{ . }}.spec.volumes.map(item, has(item.image) && item.image != null && has(item.image.reference) ? item.image.reference : '') : [])
+(has({{ . }}.spec.volumes) && {{ . }}.spec.volumes != null ? {{ . }}.spec.volumes.map(item,
+      has(item.image) && item.image != null && has(item.image.reference) ? item.image.reference : '') : [])
 {{- end -}}
 
 {{- define "detour.matchConditions.pods" -}}
 {{- with include "detour.cel.namespaces" . }}{{ . }}
 {{ end -}}
 - name: not-a-mirror-pod
-  expression: >-
+  expression: |-
     !(has(object.metadata) && has(object.metadata.annotations) && object.metadata.annotations != null
     && 'kubernetes.io/config.mirror' in object.metadata.annotations)
 {{ include "detour.cel.optOut" . }}
 - name: creates-or-changes-an-image
-  expression: >-
+  expression: |-
     request.operation != 'UPDATE'
     || (has(request.subResource) && request.subResource != '')
     || oldObject == null || !has(object.spec) || !has(oldObject.spec)
@@ -75,12 +76,12 @@ a function that Kubernetes 1.30 lacks.
 {{- with include "detour.cel.namespaces" . }}{{ . }}
 {{ end -}}
 - name: not-owned-by-a-controller
-  expression: >-
+  expression: |-
     !(has(object.metadata) && has(object.metadata.ownerReferences) && object.metadata.ownerReferences != null
     && object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller == true))
 {{ include "detour.cel.optOut" . }}
 - name: creates-or-changes-the-spec
-  expression: >-
+  expression: |-
     request.operation != 'UPDATE' || oldObject == null
     || !has(object.spec) || !has(oldObject.spec) || object.spec != oldObject.spec
 {{- with .Values.webhook.matchConditions }}
