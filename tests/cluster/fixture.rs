@@ -125,15 +125,3 @@ impl Fixture {
         self.cluster.kubectl(&namespaced, &input.to_string())
     }
 }
-
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            // The harness shows it with the failure.
-            #[allow(clippy::print_stderr, reason = "the harness keeps it for the test's report")]
-            {
-                eprintln!("{}{}", self.cluster.tails(), self.detour.tail());
-            }
-        }
-    }
-}
