@@ -1,0 +1,66 @@
+# Sourced by run.sh: every value set as a real API server sees it.
+
+split() { # split FILE DIRECTORY: each document into a file KIND-NUMBER.yaml
+	mkdir -p "$2"
+	python3 - "$1" "$2" <<-'END'
+		import pathlib, re, sys
+		text = pathlib.Path(sys.argv[1]).read_text()
+		for number, document in enumerate(re.split(r"^---$", text, flags=re.M)):
+		    kind = re.search(r"^kind: (\S+)$", document, flags=re.M)
+		    if kind:
+		        name = f"{kind[1]}-{number:02}.yaml"
+		        pathlib.Path(sys.argv[2], name).write_text(document)
+	END
+}
+
+apply_strictly() { # apply_strictly NAME FILE
+	local object kind
+	split "$2" "$work/split/$1"
+	for object in "$work/split/$1"/*.yaml; do
+		kind=$(basename "$object" | sed 's/-.*//')
+		case $kind in
+		Issuer | Certificate | ServiceMonitor)
+			skipped[$kind]=$((${skipped[$kind]:-0} + 1))
+			continue
+			;;
+		esac
+		"$kubectl" apply --server-side --dry-run=server --validate=strict --field-manager=chart-test \
+			-f "$object" >"$work/applied" 2>&1 && pass || fail "$1: $kind" "$(cat "$work/applied")"
+		# What the API server warns of is about to be wrong.
+		expect "$1: warnings for $kind" "" "$(grep -i '^warning' "$work/applied")"
+	done
+}
+
+# pod_of FILE: a Pod made of the Deployment's template.
+pod_of() {
+	"$kubectl" create --dry-run=client -o json -f "$1" | python3 -c '
+import json, sys
+template = json.load(sys.stdin)["spec"]["template"]
+template["metadata"]["name"] = "detour"
+json.dump({"apiVersion": "v1", "kind": "Pod", **template}, sys.stdout)'
+}
+
+step "strict field validation of every value set"
+declare -A skipped=()
+"$kubectl" create namespace detour >/dev/null
+for values in "$here"/values/*.yaml; do
+	name=$(basename "$values" .yaml)
+	apply_strictly "$name" "$work/$name.yaml"
+done
+apply_strictly install "$work/install.yaml"
+for kind in "${!skipped[@]}"; do
+	echo "not applied, as its CRD is not here: $kind (${skipped[$kind]} times)"
+done
+
+step "the restricted Pod Security level"
+"$kubectl" create namespace restricted >/dev/null
+"$kubectl" label namespace restricted pod-security.kubernetes.io/enforce=restricted >/dev/null
+for name in default fail everything single; do
+	pod_of "$work/split/$name"/Deployment-*.yaml >"$work/pod.json"
+	sed -i 's/"namespace": "detour"/"namespace": "restricted"/' "$work/pod.json"
+	"$kubectl" -n restricted create --dry-run=server -f "$work/pod.json" >"$work/applied" 2>&1 &&
+		pass || fail "$name is not within restricted" "$(cat "$work/applied")"
+done
+pod_of "$work/split/host-network"/Deployment-*.yaml >"$work/pod.json"
+"$kubectl" -n restricted create --dry-run=server -f "$work/pod.json" >"$work/applied" 2>&1 &&
+	fail "hostNetwork is within restricted: then say so in values.yaml" || pass
