@@ -158,14 +158,14 @@ pub fn allow(bytes: &[u8]) -> Result<Vec<u8>, Undecodable> {
 struct Known {
     /// Why it is left alone as a whole, if it is.
     exemption: Option<Reason>,
-    /// What the old object's annotation says.
+    /// What the old object's annotation says and is true.
     originals: Originals,
 }
 
 impl Known {
     fn of(subject: &Subject<'_>, policy: &Policy) -> Self {
         let old = subject.old_metadata.and_then(|metadata| metadata.annotations.as_ref());
-        let originals = records::originals(old).unwrap_or_default();
+        let originals = records::believed(subject, old);
         Self { exemption: policy.exemption(&subject.pod), originals }
     }
 }

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::json::Pairs;
-use super::pod::{Extent, Field, Subject};
+use super::pod::{Extent, Field, List, Subject};
 use super::{ImageOutcome, Known, Outcome};
 use crate::mapping::reason::Reason;
+use crate::reference::Reference;
 use crate::rules::names;
 
 /// The annotation that holds the images as they were written: JSON,
@@ -61,6 +62,34 @@ pub(super) enum Change {
     Set(String),
     /// It goes; it is there.
     Remove,
+}
+
+/// What the old object's annotation says of images that are still those that
+/// it was written for. While nobody watched, a container may have got another
+/// image: its record would turn a roll-back into what was rolled back. A volume
+/// cannot change.
+pub(super) fn believed(subject: &Subject<'_>, old_annotations: Option<&Pairs<'_>>) -> Originals {
+    let mut originals = originals(old_annotations).unwrap_or_default();
+    for field in subject.fields().filter(|field| field.list != List::Volumes) {
+        let (Some(key), Some(in_force)) = (key(&field), subject.old_text(&field)) else { continue };
+        if originals.get(&key).is_some_and(|original| !is_same_version(original, in_force)) {
+            originals.remove(&key);
+        }
+    }
+    originals
+}
+
+/// Whether two images differ in nothing but where they are pulled from: the
+/// last segment of the path, tag and digest are equal.
+fn is_same_version(original: &str, in_force: &str) -> bool {
+    let parse = |text| Reference::parse(text).ok();
+    let (Some(original), Some(in_force)) = (parse(original), parse(in_force)) else {
+        return false;
+    };
+    let segment = |image: &Reference| image.repository().rsplit('/').next().map(str::to_owned);
+    segment(&original) == segment(&in_force)
+        && original.tag() == in_force.tag()
+        && original.digest() == in_force.digest()
 }
 
 /// What becomes of the annotation.

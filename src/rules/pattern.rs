@@ -49,6 +49,8 @@ impl Pattern {
         if source.is_empty() {
             return Err(PatternError::Empty);
         }
+        // Alone first: the brackets around it must not complete it.
+        Self::compile(source, source)?;
         Self::compile(source, &format!("^(?:{source})$"))
     }
 
@@ -226,6 +228,11 @@ mod tests {
         let regex = Pattern::regex("a|b").unwrap();
         assert!(regex.is_match("a") && regex.is_match("b"));
         assert!(!regex.is_match("ab") && !regex.is_match("xa") && !regex.is_match("bx"));
+        // Alone they are no expressions, and must not become one by the anchors.
+        for source in ["a)|(b", "a)(", "(?x", "a\\", "(?x) a # a comment"] {
+            let error = Pattern::regex(source).unwrap_err();
+            assert!(matches!(error, PatternError::Malformed { .. }), "{source}: {error}");
+        }
     }
 
     #[test]

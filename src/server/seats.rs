@@ -8,6 +8,11 @@ use std::time::{Duration, Instant};
 /// has ended is told at once.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How long a connection that was of value is spared after its answer: the API
+/// server sends its next call on it at once, or closes it. Evicting it sooner
+/// loses that call.
+const REUSE: Duration = Duration::from_millis(500);
+
 /// What a connection is doing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -143,7 +148,8 @@ impl Seat {
 
     /// The request has been answered.
     pub(super) fn rest(&self, valued: bool) {
-        *lock(&self.place.phase) = Phase::Idle { valued, since: Instant::now() };
+        let since = Instant::now() + if valued { REUSE } else { Duration::ZERO };
+        *lock(&self.place.phase) = Phase::Idle { valued, since };
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::client::{Client, Response};
 use crate::control_plane::ControlPlane;
-use crate::wait::{tail, wait_for, wait_until};
+use crate::wait::{show, tail, wait_for, wait_until};
 
 /// Rules that send `upstream.example/X` to `TARGET/X`.
 pub(crate) fn rules(target: &str) -> String {
@@ -113,14 +113,16 @@ impl Instance {
         self.process.wait().unwrap();
     }
 
-    /// The end of the log, for a test that failed.
-    pub(crate) fn tail(&self) -> String {
+    fn tail(&self) -> String {
         tail(&self.directory.join("detour.log"))
     }
 }
 
 impl Drop for Instance {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            show(&self.tail());
+        }
         self.cluster.keeper.forget(&self.process);
         // Already gone where the test ended it; SIGKILL ends a stopped one too.
         self.process.kill().ok();

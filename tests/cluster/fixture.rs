@@ -56,8 +56,17 @@ impl Fixture {
 
     /// The same without a registration yet, and with further flags.
     pub(crate) fn unregistered(cluster: &'static ControlPlane, name: &str, flags: &[&str]) -> Self {
-        let namespace = namespace(cluster, name);
-        let detour = Instance::start(cluster, &rules(MIRROR), flags);
+        Self::of(cluster, namespace(cluster, name), &rules(MIRROR), flags)
+    }
+
+    /// The same of a namespace that exists, with rules of its own.
+    pub(crate) fn of(
+        cluster: &'static ControlPlane,
+        namespace: String,
+        rules: &str,
+        flags: &[&str],
+    ) -> Self {
+        let detour = Instance::start(cluster, rules, flags);
         Self { cluster, api: cluster.api(), namespace, registration: None, detour }
     }
 
@@ -114,17 +123,5 @@ impl Fixture {
     pub(crate) fn kubectl_with(&self, arguments: &[&str], input: &Value) -> Output {
         let namespaced = [&["--namespace", &self.namespace], arguments].concat();
         self.cluster.kubectl(&namespaced, &input.to_string())
-    }
-}
-
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            // The harness shows it with the failure.
-            #[allow(clippy::print_stderr, reason = "the harness keeps it for the test's report")]
-            {
-                eprintln!("{}{}", self.cluster.tails(), self.detour.tail());
-            }
-        }
     }
 }

@@ -1,5 +1,5 @@
-//! Other servers that the API server calls: a webhook that injects a
-//! container, and a relay that shares calls out among instances of Detour.
+//! Other servers that the API server calls: webhooks that patch
+//! pods too, and a relay that shares calls out among instances of Detour.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,41 +43,43 @@ pub(crate) enum Place {
     Sidecar,
 }
 
-/// A webhook that adds a container named `injected` to pods that lack it.
-pub(crate) struct Injector {
-    pub(crate) place: Place,
-    pub(crate) image: &'static str,
-}
+/// A webhook that patches what it is asked about.
+pub(crate) struct Patcher<F>(pub(crate) F);
 
-impl Injector {
-    fn patch(&self, pod: &Value) -> Value {
-        let container = json!({"name": "injected", "image": self.image});
-        let sidecar = json!({"name": "injected", "image": self.image, "restartPolicy": "Always"});
-        let spec = &pod["spec"];
-        let (list, path, value) = match self.place {
-            Place::First => ("containers", "/spec/containers/0", container),
-            Place::Last => ("containers", "/spec/containers/-", container),
-            Place::Sidecar if spec["initContainers"].is_array() => {
-                ("initContainers", "/spec/initContainers/0", sidecar)
-            }
-            Place::Sidecar => ("initContainers", "/spec/initContainers", json!([sidecar])),
-        };
-        let mut there = spec[list].as_array().into_iter().flatten();
-        match there.any(|container| container["name"] == "injected") {
-            true => json!([]),
-            false => json!([{"op": "add", "path": path, "value": value}]),
+/// The patch that adds a container named `injected` to a new pod.
+pub(crate) fn inject(request: &Value, place: Place, image: &str) -> Value {
+    let spec = &request["object"]["spec"];
+    let container = json!({"name": "injected", "image": image});
+    let sidecar = json!({"name": "injected", "image": image, "restartPolicy": "Always"});
+    let (list, path, value) = match place {
+        Place::First => ("containers", "/spec/containers/0", container),
+        Place::Last => ("containers", "/spec/containers/-", container),
+        Place::Sidecar if spec["initContainers"].is_array() => {
+            ("initContainers", "/spec/initContainers/0", sidecar)
         }
+        Place::Sidecar => ("initContainers", "/spec/initContainers", json!([sidecar])),
+    };
+    let mut there = spec[list].as_array().into_iter().flatten();
+    match there.any(|container| container["name"] == "injected") {
+        true => json!([]),
+        false => json!([{"op": "add", "path": path, "value": value}]),
     }
 }
 
-impl Service for Injector {
+/// The patch that gives a pod a label which differs from call to call.
+pub(crate) fn label(request: &Value) -> Value {
+    let labels = json!({"seen": request["uid"]});
+    json!([{"op": "add", "path": "/metadata/labels", "value": labels}])
+}
+
+impl<F: Fn(&Value) -> Value + Send + Sync + 'static> Service for Patcher<F> {
     fn check(&self, _head: &Head<'_>) -> Result<(), Answer> {
         Ok(())
     }
 
     fn answer(&self, _head: &Head<'_>, body: &[u8]) -> Answer {
         let review: Value = serde_json::from_slice(body).unwrap();
-        let patch = self.patch(&review["request"]["object"]);
+        let patch = (self.0)(&review["request"]);
         let answer = json!({
             "apiVersion": review["apiVersion"], "kind": review["kind"],
             "response": {

@@ -12,7 +12,7 @@ use crate::fixture::{MIRROR, is_rewritten, namespace};
 use crate::forwarder;
 use crate::objects::{images, pod};
 use crate::registration::{Registration, Webhook};
-use crate::wait::{tell, wait_until};
+use crate::wait::{Together, tell, wait_until};
 
 /// Pods that are created during each outage.
 const PODS: usize = 8;
@@ -116,15 +116,18 @@ fn pods_are_admitted_while_detour_is_killed_again_and_again() {
     let registration = register(cluster, &namespace, &detour.url());
     let (kills, created, rewritten) =
         (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let together = Together::default();
     let is_over = || {
         let enough = created.load(Ordering::Relaxed) >= PODS_UNDER_LOAD;
-        enough && kills.load(Ordering::Relaxed) >= KILLS
+        together.has_failed() || enough && kills.load(Ordering::Relaxed) >= KILLS
     };
     thread::scope(|scope| {
+        let _part = together.part();
         for client in 0..4 {
             let (namespace, created, rewritten) = (&namespace, &created, &rewritten);
-            let is_over = &is_over;
+            let (is_over, part) = (&is_over, together.part());
             scope.spawn(move || {
+                let _part = part;
                 let mut number = 0;
                 while !is_over() {
                     let name = format!("pod-{client}-{number}");

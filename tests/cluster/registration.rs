@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::control_plane::ControlPlane;
 use crate::objects::pod;
-use crate::wait::wait_until;
+use crate::wait::{show, wait_until};
 
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
@@ -116,7 +116,9 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.cluster.api().delete(&format!("{CONFIGURATIONS}/{}", self.name));
-        if !std::thread::panicking() && self.never_fails {
+        if std::thread::panicking() {
+            show(&format!("{}: {:?}\n{}", self.webhook, self.calls(), self.cluster.tails()));
+        } else if self.never_fails {
             let calls = self.calls();
             let no_failure = Calls { answered: calls.answered, ..Calls::default() };
             assert_eq!(calls, no_failure, "what the API server counted of {}", self.webhook);

@@ -6,22 +6,36 @@ use serde_json::{Value, json};
 use crate::control_plane::{ControlPlane, shared};
 use crate::detour::{Instance, rules};
 use crate::fixture::{Fixture, MIRROR, is_rewritten, namespace};
-use crate::neighbour::{Injector, Place, Relay, serve};
+use crate::neighbour::{Patcher, Place, Relay, inject, label, serve};
 use crate::objects::{images, originals, pod};
 use crate::records::audit_annotations;
 use crate::registration::{Registration, Webhook};
 
-/// Registers an injector behind all others for a namespace.
-fn inject(cluster: &'static ControlPlane, namespace: &str, place: Place) -> Registration {
-    let url = serve(cluster, Injector { place, image: "upstream.example/injected:1" });
+/// Registers a webhook that is called after Detour for a namespace.
+fn follow(
+    cluster: &'static ControlPlane,
+    namespace: &str,
+    patch: impl Fn(&Value) -> Value + Send + Sync + 'static,
+    shows: &str,
+) -> Registration {
     let webhook = Webhook {
         name: &format!("b-{namespace}"),
-        url: &url,
+        url: &serve(cluster, Patcher(patch)),
         namespaces: &[namespace],
         timeout_seconds: 10,
         never_fails: true,
     };
-    Registration::new(cluster, &webhook, |pod| pod.to_string().contains("\"injected\""))
+    Registration::new(cluster, &webhook, |pod| pod.to_string().contains(shows))
+}
+
+/// Registers an injector that follows.
+fn follow_by_injector(
+    cluster: &'static ControlPlane,
+    namespace: &str,
+    place: Place,
+) -> Registration {
+    let patch = move |request: &Value| inject(request, place, "upstream.example/injected:1");
+    follow(cluster, namespace, patch, "\"injected\"")
 }
 
 #[test]
@@ -33,7 +47,7 @@ fn an_injected_container_is_rewritten_wherever_it_stands() {
         (Place::Sidecar, "initContainers/injected"),
     ] {
         let fixture = Fixture::new(cluster, "injected");
-        let _injector = inject(cluster, &fixture.namespace, place);
+        let _injector = follow_by_injector(cluster, &fixture.namespace, place);
         let mut stored = images(&fixture.create(&pod("meshed", "upstream.example/web:1")))
             .iter()
             .map(ToString::to_string)
@@ -53,7 +67,7 @@ fn the_audit_log_tells_what_became_of_an_injected_container() {
     let Some(cluster) = shared() else { return };
     for place in [Place::Last, Place::Sidecar, Place::First] {
         let fixture = Fixture::new(cluster, "injected-audit");
-        let _injector = inject(cluster, &fixture.namespace, place);
+        let _injector = follow_by_injector(cluster, &fixture.namespace, place);
         let mut object = pod("meshed", "upstream.example/web:1");
         object["spec"]["initContainers"] =
             json!([{"name": "init", "image": "upstream.example/init:1"}]);
@@ -73,12 +87,36 @@ fn the_audit_log_tells_what_became_of_an_injected_container() {
 }
 
 #[test]
+fn an_update_that_is_asked_again_keeps_its_images_and_their_originals() {
+    let Some(cluster) = shared() else { return };
+    let fixture = Fixture::new(cluster, "followed");
+    let manifest = pod("followed", "upstream.example/web:1");
+    fixture.kubectl_with(&["apply", "--filename=-"], &manifest);
+    let _labeller = follow(cluster, &fixture.namespace, label, "\"seen\"");
+    let mut seen = Value::Null;
+    for (arguments, tag) in [
+        (&["annotate", "pod/followed", "note=a"][..], 1),
+        (&["apply", "--filename=-"], 1),
+        (&["set", "image", "pod/followed", "web=upstream.example/web:2"], 2),
+        (&["annotate", "pod/followed", "other=b"], 2),
+    ] {
+        fixture.kubectl_with(arguments, &manifest);
+        let stored = fixture.pod("followed");
+        assert_eq!(images(&stored), [format!("mirror.example/up/web:{tag}")], "{arguments:?}");
+        let written = json!({"containers/web": format!("upstream.example/web:{tag}")});
+        assert_eq!(originals(&stored), written, "{arguments:?}");
+        let label = stored["metadata"]["labels"]["seen"].clone();
+        assert_ne!(std::mem::replace(&mut seen, label), stored["metadata"]["labels"]["seen"]);
+    }
+}
+
+#[test]
 fn a_second_round_that_meets_other_rules_keeps_what_the_first_did() {
     let Some(cluster) = shared() else { return };
     let namespace = namespace(cluster, "replicas");
     let first = Instance::start(cluster, &rules(MIRROR), &[]);
     let second = Instance::start(cluster, &rules("second.example"), &[]);
-    let _injector = inject(cluster, &namespace, Place::Last);
+    let _injector = follow_by_injector(cluster, &namespace, Place::Last);
     let url = serve(cluster, Relay::new(cluster, &[&first, &second]));
     let webhook = Webhook {
         name: &format!("a-{namespace}"),

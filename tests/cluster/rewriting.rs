@@ -130,6 +130,24 @@ fn a_container_that_kubectl_debug_adds_is_rewritten_and_the_next_one_too() {
 }
 
 #[test]
+fn a_copy_that_kubectl_debug_makes_is_rewritten_where_it_differs() {
+    let Some(cluster) = shared() else { return };
+    let fixture = Fixture::new(cluster, "copy");
+    fixture.create(&pod("copied", "upstream.example/web:1"));
+    let copy = ["debug", "copied", "--copy-to=copy", "--container=tools", "--attach=false"];
+    // What is kept by default depends on kubectl's version.
+    let more = ["--image=upstream.example/tools:1", "--profile=general", "--keep-annotations"];
+    fixture.kubectl(&[&copy[..], &more].concat());
+    let stored = fixture.pod("copy");
+    assert_eq!(images(&stored), ["mirror.example/up/web:1", "mirror.example/up/tools:1"]);
+    let written = json!({
+        "containers/web": "upstream.example/web:1",
+        "containers/tools": "upstream.example/tools:1",
+    });
+    assert_eq!(originals(&stored), written);
+}
+
+#[test]
 fn a_dry_run_of_the_server_shows_the_rewritten_images_and_stores_nothing() {
     let Some(cluster) = shared() else { return };
     let fixture = Fixture::new(cluster, "dry-run");

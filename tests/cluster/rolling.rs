@@ -14,13 +14,16 @@ use crate::fixture::{MIRROR, is_rewritten, namespace};
 use crate::forwarder;
 use crate::objects::pod;
 use crate::registration::{Registration, Webhook};
-use crate::wait::{tell, wait_until};
+use crate::wait::{Together, tell, wait_until};
 
 /// Pods that are created at least.
 const CREATES: usize = 5_000;
 /// Instances that are replaced at least.
 const REPLACEMENTS: usize = 6;
 const CLIENTS: usize = 8;
+/// Pods that a client creates in a row, and how long it pauses then.
+const BURST: usize = 100;
+const PAUSE: Duration = Duration::from_millis(300);
 /// How late the forwarder learns that an instance is ready, or no longer.
 const LAG: Duration = Duration::from_millis(500);
 
@@ -70,22 +73,45 @@ impl Endpoints {
 fn roll(
     cluster: &'static ControlPlane,
     endpoints: &Endpoints,
-    replaced: &AtomicUsize,
-    is_over: impl Fn() -> bool,
+    instances: &Mutex<VecDeque<Instance>>,
+    (replaced, is_over): (&AtomicUsize, impl Fn() -> bool),
 ) {
     let start = || {
         let instance = Instance::start(cluster, &rules(MIRROR), &["--drain=3"]);
         endpoints.add(&instance);
         instance
     };
-    let mut instances = VecDeque::from([start(), start()]);
+    instances.lock().unwrap().extend([start(), start()]);
     while !is_over() {
-        instances.push_back(start());
-        instances.pop_front().unwrap().terminate();
+        let newest = start();
+        instances.lock().unwrap().push_back(newest);
+        let oldest = instances.lock().unwrap().pop_front();
+        oldest.unwrap().terminate();
         replaced.fetch_add(1, Ordering::Relaxed);
     }
-    // The rest is still registered.
-    instances.into_iter().for_each(std::mem::forget);
+}
+
+/// Creates pods, each of which has to be rewritten, until `is_over`.
+fn create(
+    cluster: &ControlPlane,
+    namespace: &str,
+    client: usize,
+    (created, is_over): (&AtomicUsize, impl Fn() -> bool),
+) {
+    let api = cluster.api();
+    let pods = format!("/api/v1/namespaces/{namespace}/pods");
+    let mut number = 0;
+    while !is_over() {
+        let name = format!("pod-{client}-{number}");
+        let stored = api.create(&pods, &pod(&name, "upstream.example/web:1"));
+        assert!(is_rewritten(&stored), "{stored}");
+        created.fetch_add(1, Ordering::Relaxed);
+        number += 1;
+        if number % BURST == 0 {
+            // Meanwhile the API server keeps connections that nothing is sent on.
+            thread::sleep(PAUSE);
+        }
+    }
 }
 
 #[test]
@@ -95,14 +121,21 @@ fn no_call_fails_while_two_instances_are_replaced_under_load() {
     let endpoints = Endpoints::start();
     let chosen = Arc::clone(&endpoints);
     let address = forwarder::start(Duration::ZERO, move || chosen.next());
+    // Dropped after the registration: they must not be missed.
+    let instances = Mutex::default();
     let (created, replaced) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let together = Together::default();
     let is_over = || {
         let enough = created.load(Ordering::Relaxed) >= CREATES;
-        enough && replaced.load(Ordering::Relaxed) >= REPLACEMENTS
+        together.has_failed() || enough && replaced.load(Ordering::Relaxed) >= REPLACEMENTS
     };
     let mut begin = Instant::now();
     let registration = thread::scope(|scope| {
-        scope.spawn(|| roll(cluster, &endpoints, &replaced, is_over));
+        let _part = together.part();
+        scope.spawn(|| {
+            let _part = together.part();
+            roll(cluster, &endpoints, &instances, (&replaced, is_over));
+        });
         wait_until("there is an endpoint", || endpoints.next().is_some());
         let webhook = Webhook {
             name: &format!("a-{namespace}"),
@@ -115,18 +148,10 @@ fn no_call_fails_while_two_instances_are_replaced_under_load() {
         begin = Instant::now();
         for client in 0..CLIENTS {
             let (created, namespace, is_over) = (&created, &namespace, &is_over);
+            let part = together.part();
             scope.spawn(move || {
-                let api = cluster.api();
-                let pods = format!("/api/v1/namespaces/{namespace}/pods");
-                for number in 0.. {
-                    let name = format!("pod-{client}-{number}");
-                    let stored = api.create(&pods, &pod(&name, "upstream.example/web:1"));
-                    assert!(is_rewritten(&stored), "{stored}");
-                    created.fetch_add(1, Ordering::Relaxed);
-                    if is_over() {
-                        break;
-                    }
-                }
+                let _part = part;
+                create(cluster, namespace, client, (created, is_over));
             });
         }
         registration

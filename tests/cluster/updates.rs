@@ -4,9 +4,13 @@ use serde_json::{Value, json};
 
 use crate::control_plane::{shared, with_controllers};
 use crate::detour::rules;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, MIRROR, namespace};
 use crate::objects::{images, originals, pod};
 use crate::wait::wait_until;
+
+/// The ways of `kubectl apply`: its own merge, and the server's.
+const APPLY: [&[&str]; 2] =
+    [&["apply", "--filename=-"], &["apply", "--server-side", "--filename=-"]];
 
 /// A pod with two containers, as it is written.
 fn two_containers() -> Value {
@@ -74,11 +78,9 @@ fn updates_of_a_pod_leave_its_images_as_they_are_after_a_rule_change() {
 fn a_manifest_applied_again_after_a_rule_change_restarts_nothing() {
     let Some(cluster) = shared() else { return };
     let fixture = Fixture::new(cluster, "again");
-    let here = ["apply", "--filename=-"];
-    let there = ["apply", "--server-side", "--filename=-"];
-    let manifests = [(&here[..], pod("here", "upstream.example/web:1")), {
-        (&there[..], pod("there", "upstream.example/web:1"))
-    }];
+    let [here, there] = APPLY;
+    let manifests = [("here", here), ("there", there)]
+        .map(|(name, apply)| (apply, pod(name, "upstream.example/web:1")));
     for (apply, manifest) in &manifests {
         fixture.kubectl_with(apply, manifest);
     }
@@ -98,8 +100,34 @@ fn a_manifest_applied_again_after_a_rule_change_restarts_nothing() {
         }
     }
     // Unlike a manifest that asks for another image.
-    fixture.kubectl_with(&here, &pod("here", "upstream.example/web:2"));
+    fixture.kubectl_with(here, &pod("here", "upstream.example/web:2"));
     assert_eq!(images(&fixture.pod("here")), ["second.example/web:2"]);
+}
+
+#[test]
+fn a_pull_secret_that_was_added_does_not_hinder_the_next_apply() {
+    let Some(cluster) = shared() else { return };
+    let with_secret = rules(MIRROR).replace("{rules:", "{imagePullSecrets: [mirror], rules:");
+    let namespace = namespace(cluster, "secret");
+    let fixture = Fixture::of(cluster, namespace, &with_secret, &[]).registered();
+    let own = json!([{"name": "own"}]);
+    for (name, before, after) in [
+        ("none", None, json!([{"name": "mirror"}])),
+        ("own", Some(own), json!([{"name": "own"}, {"name": "mirror"}])),
+    ] {
+        for apply in APPLY {
+            let mut manifest = pod(&format!("{name}-{}", apply.len()), "upstream.example/web:1");
+            if let Some(before) = &before {
+                manifest["spec"]["imagePullSecrets"] = before.clone();
+            }
+            for _ in 0..2 {
+                fixture.kubectl_with(apply, &manifest);
+                let stored = fixture.pod(manifest["metadata"]["name"].as_str().unwrap());
+                assert_eq!(stored["spec"]["imagePullSecrets"], after);
+                assert_eq!(images(&stored), ["mirror.example/up/web:1"]);
+            }
+        }
+    }
 }
 
 #[test]
@@ -126,7 +154,7 @@ fn a_manifest_with_an_image_volume_can_be_applied_again() {
     let mut manifest = pod("volume", "upstream.example/web:1");
     manifest["spec"]["volumes"] =
         json!([{"name": "data", "image": {"reference": "upstream.example/data:1"}}]);
-    for apply in [&["apply", "--filename=-"][..], &["apply", "--server-side", "--filename=-"]] {
+    for apply in APPLY {
         let name = format!("volume-{}", apply.len());
         manifest["metadata"]["name"] = name.as_str().into();
         for _ in 0..2 {

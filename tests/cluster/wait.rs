@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,14 @@ pub(crate) fn tell(line: &str) {
     let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
+/// Shows a text with the report of the test that is failing.
+pub(crate) fn show(text: &str) {
+    #[allow(clippy::print_stderr, reason = "the harness keeps it for the report")]
+    {
+        eprint!("{text}");
+    }
+}
+
 /// The last lines of a file, under its name.
 pub(crate) fn tail(file: &Path) -> String {
     let text = fs::read(file).unwrap_or_default();
@@ -42,4 +51,32 @@ pub(crate) fn tail(file: &Path) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let last = &lines[lines.len().saturating_sub(TAIL_LINES)..];
     format!("--- the end of {}\n{}\n", file.display(), last.join("\n"))
+}
+
+/// What several threads do until they have done enough, or one of them fails:
+/// the others must not wait for it.
+#[derive(Default)]
+pub(crate) struct Together(AtomicBool);
+
+/// The part of one thread.
+pub(crate) struct Part<'t>(&'t Together);
+
+impl Together {
+    /// To be held by each thread, as long as it takes part.
+    pub(crate) fn part(&self) -> Part<'_> {
+        Part(self)
+    }
+
+    /// Whether a thread failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.0.store(true, Ordering::Relaxed);
+        }
+    }
 }

@@ -13,6 +13,11 @@
 # the user's cache directory, by version and by the hash of what they are made
 # from; a second run takes no time. The first takes ten to twenty minutes on two
 # cores, a rebuild with Go's own caches filled about one.
+#
+# For another patch or minor: put the version into the requirement of
+# k8s.io/kubernetes and, as v0.MINOR.PATCH, into every replacement (its own
+# go.mod replaces these modules by directories, which counts only there; compare
+# the two lists), delete what is marked indirect, and run `go mod tidy`.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 minor=${1:-1.36}

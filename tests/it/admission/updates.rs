@@ -100,6 +100,19 @@ fn only_the_old_objects_annotation_restores_an_image() {
 }
 
 #[test]
+fn a_record_that_became_untrue_while_nobody_watched_restores_nothing() {
+    let originals = json!({"containers/c0": "nginx:1"});
+    let digest = format!("nginx:1@sha256:{}", "0".repeat(64));
+    for in_force in ["nginx:2", "a.example.com/nginx", "a.example.com/apache:1", &digest, "Not:One"]
+    {
+        let old = with_originals(pod(&[in_force]), &originals);
+        let answer = admit_twice(&update(&pod(&["nginx:1"]), &old), &hub());
+        let rolled_back = "mirror.example.com/hub/library/nginx:1";
+        assert_eq!((answer.image(0), answer.reasons()), (rolled_back, vec![Reason::Rewritten]));
+    }
+}
+
+#[test]
 fn nothing_is_restored_into_or_from_an_empty_text() {
     let originals = json!({"containers/c0": ""});
     let old = with_originals(pod(&["old.example.com/a"]), &originals);
