@@ -141,6 +141,15 @@ expect "after the glass was broken and an upgrade" \
 step "detour behind the installed configuration"
 mkdir "$work/rules"
 rules_of >"$work/rules/hub.yaml"
+cat >"$work/rules/watch.yaml" <<-'END'
+	apiVersion: detour.dev/v1alpha1
+	kind: ClusterImageMap
+	metadata: {name: watch}
+	spec:
+	  mode: Observe
+	  priority: 1
+	  rules: [{prefix: docker.io, to: mirror.example.com/watched}]
+END
 read -r admission operations < <(free_ports 2)
 # The flags are those of the installed Deployment; only places differ.
 mapfile -t flags < <("$kubectl" -n image-webhook get deployment detour -o json | flags_of "$work/rules" "$work/no-rules")
@@ -247,6 +256,12 @@ called 0 "a DaemonSet of an operator" create "$(workload apps/v1 DaemonSet "$own
 called 1 "a CronJob" "$kubectl" create cronjob night --image=nginx --schedule='0 3 * * *'
 expect "its image" $nginx "$("$kubectl" get cronjob night -o 'jsonpath={.spec.jobTemplate.spec.template.spec.containers[0].image}')"
 called 1 "a PodTemplate" create "{'apiVersion': 'v1', 'kind': 'PodTemplate', 'metadata': {'name': 'web'}, 'template': {'spec': {'containers': [{'name': 'a', 'image': 'nginx'}]}}}"
+
+step "the metrics that dashboard and runbook name"
+curl -sS "http://127.0.0.1:$operations/metrics" >"$work/metrics"
+for name in $(grep -ohE 'detour_[a-z_]+' chart/dashboards/detour.json docs/operations.md | sort -u); do
+	grep -qE "^(# TYPE )?${name%_total}(_total|[ {]|$)" "$work/metrics" && pass || fail "there is no metric $name"
+done
 
 step "what the API server counted"
 metric() { "$kubectl" get --raw /metrics | awk -v name="$1" 'index($0, name) == 1 { sum += $2 } END { print sum + 0 }'; }
