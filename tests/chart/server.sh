@@ -20,12 +20,13 @@ background() { # background NAME COMMAND...
 	server_pids+=($!)
 }
 
-wait_until() { # wait_until SECONDS WHAT COMMAND...
+# wait_until SECONDS WHAT COMMAND...: not longer than what was started last lives
+wait_until() {
 	local end=$((SECONDS + $1)) what=$2
 	shift 2
 	until "$@" >/dev/null 2>&1; do
-		if ((SECONDS >= end)); then
-			echo "FAILED: $what did not come about in time"
+		if ((SECONDS >= end)) || ! kill -0 "${server_pids[-1]}" 2>/dev/null; then
+			echo "FAILED: $what did not come about"
 			return 1
 		fi
 		sleep 0.1
