@@ -24,8 +24,8 @@ const BUCKETS: [f64; 10] =
 pub struct AdmissionLabels {
     /// `CREATE`, `UPDATE`, or `other`.
     pub operation: &'static str,
-    /// `patched`, `unchanged`, `not-handled`, `not-understood`, `undecodable`
-    /// or `panicked`.
+    /// `patched`, `unchanged`, `not-handled`, `not-understood` or
+    /// `undecodable`; a panic is counted on its own.
     pub outcome: &'static str,
 }
 

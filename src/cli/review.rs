@@ -6,10 +6,11 @@ use std::io::{self, Read, Write};
 use super::{CliError, Exit, finish, report};
 use crate::admission;
 use crate::config::ReviewConfig;
+use crate::server::Limits;
 use crate::sources::{self, file};
 
-/// Most bytes of a review, as on the admission port.
-const REVIEW_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Most bytes of a review: those of the admission port.
+const REVIEW_BYTES_MAX: u64 = Limits::admission().body_bytes as u64;
 
 /// Answers the review on standard input. [`Exit::Usage`] when the rules have
 /// faults, [`Exit::Failed`] when the input is no review.

@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     reason = "the helpers of tests fail as tests do"
 )]
+mod directory;
 mod oracle;
 mod fuzzed;
 mod reference;

@@ -3,13 +3,12 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::directory;
 use crate::server::{Client, Response, connect, connect_tls};
 
 const REVIEW: &str = include_str!("../data/reviews/005-create-pods-web-6c8b655648-replicaset.json");
@@ -17,17 +16,13 @@ const RULES: &str = include_str!("../../examples/rules.yaml");
 
 /// A directory with a certificate and rules; removed at the end.
 struct Directory {
-    path: PathBuf,
+    path: directory::Directory,
     certificate: String,
 }
 
 impl Directory {
     fn new(rules: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path =
-            std::env::temp_dir().join(format!("detour-serve-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
+        let path = directory::Directory::new();
         let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let certificate = pair.cert.pem();
         fs::write(path.join("tls.crt"), &certificate).unwrap();
@@ -38,16 +33,10 @@ impl Directory {
 
     fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_detour"));
-        command.env_clear().current_dir(&self.path).arg("serve");
+        command.env_clear().current_dir(&*self.path).arg("serve");
         command.args(["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log-format=json"]);
         command.args(more).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.path).unwrap();
     }
 }
 

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use detour::mapping::policy::Policy;
 use detour::metrics::Metrics;
@@ -12,30 +11,15 @@ use detour::snapshot::{Published, Snapshot};
 use detour::sources::Publisher;
 use detour::sources::file::{self, Watcher};
 
-/// A directory of the test's own, removed at its end.
-struct Directory(PathBuf);
+use crate::directory::Directory;
 
 impl Directory {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("detour-sources-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
+    /// Writes a file, with the directories above it.
     fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
+        let path = self.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
     }
 }
 
@@ -66,22 +50,22 @@ fn a_directory_is_read_in_byte_order_and_not_below() {
     directory.write("notes.txt", "no rules");
     directory.write("below/c.yaml", &map("c"));
     directory.write("odd.yaml/d.yaml", &map("d"));
-    assert_eq!(names(std::slice::from_ref(&directory.0)), ["upper", "a", "b"]);
+    assert_eq!(names(&[directory.to_path_buf()]), ["upper", "a", "b"]);
     let last = directory.write("last", &map("last"));
-    assert_eq!(names(&[last, directory.0.clone()]), ["last", "upper", "a", "b"]);
+    assert_eq!(names(&[last, directory.to_path_buf()]), ["last", "upper", "a", "b"]);
 }
 
 #[test]
 fn what_cannot_be_read_is_a_fault_with_its_path() {
     let directory = Directory::new();
-    let none = directory.0.join("none.yaml");
+    let none = directory.join("none.yaml");
     let expected = format!("{}: cannot be read: No such file or directory", none.display());
     assert!(faults(&none)[0].starts_with(&expected), "{:?}", faults(&none));
-    assert!(faults(&directory.0)[0].contains("the directory holds no rules"));
-    let path = directory.0.join("binary.yaml");
+    assert!(faults(&directory)[0].contains("the directory holds no rules"));
+    let path = directory.join("binary.yaml");
     fs::write(&path, [0xff, 0xfe]).unwrap();
     assert!(faults(&path)[0].contains("the file must be UTF-8 text"), "{:?}", faults(&path));
-    let large = directory.0.join("large.yaml");
+    let large = directory.join("large.yaml");
     fs::File::create(&large).unwrap().set_len(file::FILE_BYTES_MAX + 1).unwrap();
     assert!(faults(&large)[0].contains("is larger than"), "{:?}", faults(&large));
 }
@@ -91,13 +75,13 @@ fn a_watcher_sees_the_link_swap_of_a_mounted_config_map() {
     let directory = Directory::new();
     directory.write("..2026_1/rules.yaml", &map("one"));
     directory.write("..2026_2/rules.yaml", &map("two"));
-    symlink("..2026_1", directory.0.join("..data")).unwrap();
-    symlink("..data/rules.yaml", directory.0.join("rules.yaml")).unwrap();
-    let (mut watcher, loaded) = Watcher::start(vec![directory.0.clone()]);
+    symlink("..2026_1", directory.join("..data")).unwrap();
+    symlink("..data/rules.yaml", directory.join("rules.yaml")).unwrap();
+    let (mut watcher, loaded) = Watcher::start(vec![directory.to_path_buf()]);
     assert_eq!(loaded.maps[0].id.name, "one");
     assert_eq!(watcher.poll(), None);
-    symlink("..2026_2", directory.0.join("..new")).unwrap();
-    fs::rename(directory.0.join("..new"), directory.0.join("..data")).unwrap();
+    symlink("..2026_2", directory.join("..new")).unwrap();
+    fs::rename(directory.join("..new"), directory.join("..data")).unwrap();
     assert_eq!(watcher.poll().unwrap().maps[0].id.name, "two");
     assert_eq!(watcher.poll(), None);
 }

@@ -1,28 +1,22 @@
 use super::*;
+use crate::directory;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use detour::certs::CertificateError;
 use detour::certs::files::{FILE_BYTES_MAX, Files, Watcher};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::fs;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Made for these tests by `openssl req -x509 -newkey rsa:2048`; it protects
 /// nothing.
 const RSA: (&str, &str) = (include_str!("rsa.crt"), include_str!("rsa.key"));
 
-/// A directory of the test's own, removed at its end.
-struct Directory(PathBuf);
+/// A directory for a certificate and its key.
+struct Directory(directory::Directory);
 
 impl Directory {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("detour-certificates-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
+        Self(directory::Directory::new())
     }
 
     fn files(&self) -> Files {
@@ -38,12 +32,6 @@ impl Directory {
     fn refusal(&self, certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> CertificateError {
         self.write(certificate, key);
         Watcher::start(self.files(), Arc::default()).err().unwrap()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
     }
 }
 
