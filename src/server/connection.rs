@@ -76,6 +76,7 @@ impl Connection<'_> {
             if let Some((answer, after)) =
                 ask(self.shared, &head, filled.get(head.head_bytes..total))
             {
+                let after = if self.seat.should_leave() { After::Close } else { after };
                 http::respond(&mut self.out, head.method, &answer, after);
                 return self.send(total, answer.valued, after);
             }
@@ -95,11 +96,9 @@ impl Connection<'_> {
             self.stream.give(self.shared.limits.idle);
             self.buffer.fill(&mut self.stream)?;
         }
+        self.seat.begin();
         self.stream.give(self.shared.limits.request);
-        match self.seat.begin() {
-            true => Ok(()),
-            false => Err(ErrorKind::ConnectionAborted.into()),
-        }
+        Ok(())
     }
 
     /// Answers a request that is not read to its end.

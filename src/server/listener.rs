@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::net::listen;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use super::{ServerError, Shared, connection, count};
@@ -14,6 +15,11 @@ use crate::supervise;
 
 /// The accept loop turns at least this often.
 const TURN: Duration = Duration::from_secs(1);
+/// Clients that wait to be accepted. Where the queue is full, the kernel drops
+/// a client's first packet and the next comes a second later, half of a
+/// webhook's time. The standard library asks for 128; the kernel allows up to
+/// `net.core.somaxconn`, 4,096 by default.
+const BACKLOG: i32 = 4096;
 /// How long the accept loop leaves the system alone after an error.
 const PAUSE: Duration = Duration::from_millis(100);
 /// At most one log line about a lasting fault of the accept loop in this time.
@@ -47,9 +53,11 @@ fn bind_with<T>(
     Err(ServerError::Bind { address, source })
 }
 
-/// Makes `accept` return at least once a turn, so that the loop has a pulse.
-/// accept(2) honours the receive timeout of its socket (socket(7)).
+/// Makes `accept` return at least once a turn, so that the loop has a pulse
+/// (accept(2) honours the receive timeout of its socket, socket(7)), and lets
+/// [`BACKLOG`] clients wait for it.
 pub(super) fn prepare(listener: &TcpListener) -> io::Result<()> {
+    listen(listener, BACKLOG)?;
     Ok(set_socket_timeout(listener, Timeout::Recv, Some(TURN))?)
 }
 

@@ -170,6 +170,11 @@ impl Server {
         self.shared.seats.busy()
     }
 
+    /// Whether a newcomer waits for a place.
+    pub fn newcomer_waits(&self) -> bool {
+        self.shared.seats.newcomer_waits()
+    }
+
     /// What happened so far.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters

@@ -1,6 +1,7 @@
 //! The places for connections: how many there are, and who has to leave.
 
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,9 @@ const REUSE: Duration = Duration::from_millis(500);
 enum Phase {
     /// Waiting for a request. May be evicted from `since` on.
     Idle { valued: bool, since: Instant },
-    /// Reading a request, or answering it. Never evicted.
-    Busy,
+    /// Reading a request, or answering it. Never evicted; `last` when the
+    /// request came just before an eviction or a dismissal.
+    Busy { last: bool },
     /// Evicted or dismissed; its thread is about to notice.
     Leaving,
 }
@@ -28,9 +30,14 @@ enum Phase {
 pub(super) struct Seats {
     limit: usize,
     newcomer: Duration,
-    taken: Mutex<Vec<Arc<Place>>>,
+    taken: Mutex<Places>,
     left: Condvar,
+    /// A newcomer waits for a place. Answers say `Connection: close` then,
+    /// which makes room and loses no call, as an eviction may.
+    wanted: AtomicBool,
 }
+
+type Places = Vec<Arc<Place>>;
 
 struct Place {
     stream: Arc<TcpStream>,
@@ -45,7 +52,13 @@ pub(super) struct Seat {
 
 impl Seats {
     pub(super) fn new(limit: usize, newcomer: Duration) -> Self {
-        Self { limit, newcomer, taken: Mutex::default(), left: Condvar::new() }
+        Self {
+            limit,
+            newcomer,
+            taken: Mutex::default(),
+            left: Condvar::new(),
+            wanted: AtomicBool::new(false),
+        }
     }
 
     /// Connections that have a place now.
@@ -55,21 +68,35 @@ impl Seats {
 
     /// Those of them that are in a request.
     pub(super) fn busy(&self) -> usize {
-        let is_busy = |place: &&Arc<Place>| *lock(&place.phase) == Phase::Busy;
+        let is_busy = |place: &&Arc<Place>| matches!(*lock(&place.phase), Phase::Busy { .. });
         lock(&self.taken).iter().filter(is_busy).count()
+    }
+
+    /// Whether a newcomer waits for a place.
+    pub(super) fn newcomer_waits(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
     }
 
     /// A place for `stream`, if need be by evicting the longest idle one of
     /// those whose last request was of no value, else of all. Calls `evicted`
     /// for each. `None` when all were busy for as long as a newcomer waits.
-    pub(super) fn take(
-        self: &Arc<Self>,
-        stream: TcpStream,
-        mut evicted: impl FnMut(),
-    ) -> Option<Seat> {
+    /// One thread only may take places.
+    pub(super) fn take(self: &Arc<Self>, stream: TcpStream, evicted: impl FnMut()) -> Option<Seat> {
+        let free = self.wait_for_place(evicted);
+        self.wanted.store(false, Ordering::Relaxed);
+        let mut taken = free?;
+        let since = Instant::now() + self.newcomer;
+        let phase = Mutex::new(Phase::Idle { valued: false, since });
+        let place = Arc::new(Place { stream: Arc::new(stream), phase });
+        taken.push(Arc::clone(&place));
+        Some(Seat { seats: Arc::clone(self), place })
+    }
+
+    fn wait_for_place(&self, mut evicted: impl FnMut()) -> Option<MutexGuard<'_, Places>> {
         let mut give_up = Instant::now() + self.newcomer;
         let mut taken = lock(&self.taken);
         while taken.len() >= self.limit {
+            self.wanted.store(true, Ordering::Relaxed);
             let now = Instant::now();
             if evict_longest_idle(&taken, now) {
                 evicted();
@@ -79,11 +106,7 @@ impl Seats {
             }
             taken = wait(&self.left, taken, LOOK);
         }
-        let since = Instant::now() + self.newcomer;
-        let phase = Mutex::new(Phase::Idle { valued: false, since });
-        let place = Arc::new(Place { stream: Arc::new(stream), phase });
-        taken.push(Arc::clone(&place));
-        Some(Seat { seats: Arc::clone(self), place })
+        Some(taken)
     }
 
     /// Ends the idle connections again and again until none is left or the
@@ -136,14 +159,15 @@ impl Seat {
         &self.place.stream
     }
 
-    /// A request begins. False when the connection was evicted before.
-    pub(super) fn begin(&self) -> bool {
+    /// A request has begun to come in: it will be answered.
+    pub(super) fn begin(&self) {
         let mut phase = lock(&self.place.phase);
-        let stays = *phase != Phase::Leaving;
-        if stays {
-            *phase = Phase::Busy;
-        }
-        stays
+        *phase = Phase::Busy { last: *phase == Phase::Leaving };
+    }
+
+    /// Whether the connection should end with the answer to this request.
+    pub(super) fn should_leave(&self) -> bool {
+        self.seats.newcomer_waits() || *lock(&self.place.phase) == Phase::Busy { last: true }
     }
 
     /// The request has been answered.
@@ -168,4 +192,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn wait<'a, T>(left: &Condvar, guard: MutexGuard<'a, T>, limit: Duration) -> MutexGuard<'a, T> {
     left.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    const GRACE: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn a_request_that_came_before_the_eviction_is_the_last_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let seats = Arc::new(Seats::new(1, GRACE));
+        let seat = seats.take(listener.accept().unwrap().0, || {}).unwrap();
+        seat.begin();
+        assert!(!seat.should_leave());
+        seat.rest(false);
+        client.write_all(b"request").unwrap();
+        assert_eq!(seats.dismiss(Instant::now() + GRACE), 1);
+        let mut received = [0; 7];
+        let mut stream: &TcpStream = seat.stream();
+        stream.read_exact(&mut received).unwrap();
+        seat.begin();
+        assert!(seat.should_leave());
+        assert_eq!(stream.read(&mut received).unwrap(), 0, "and there will be no other");
+    }
 }

@@ -25,6 +25,7 @@ mod registration;
 mod wait;
 
 // What is tested in it.
+mod burst;
 mod exemptions;
 mod outage;
 mod records;

@@ -59,9 +59,14 @@ fn a_newcomer_waits_for_a_place() {
     newcomer.send(post_head("/echo", 0));
     let accepted = &fixture.server.counters().accepted;
     eventually("the newcomer is accepted", || accepted.load(Ordering::Relaxed) == 2);
+    eventually("it waits", || fixture.server.newcomer_waits());
     fixture.gate.send(()).unwrap();
-    assert_eq!(busy.receive().status, 200);
-    assert_eq!(newcomer.receive().status, 200);
+    let last = busy.receive();
+    assert_eq!(last.status, 200);
+    assert!(last.closes(), "the place is wanted");
+    let answer = newcomer.receive();
+    assert_eq!(answer.status, 200);
+    assert!(!answer.closes(), "nobody waits any more");
 }
 
 #[test]
