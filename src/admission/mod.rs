@@ -7,10 +7,9 @@
 mod json;
 mod patch;
 mod pod;
+mod pull_secrets;
 mod records;
 mod review;
-
-use std::collections::HashSet;
 
 use serde::Serialize;
 
@@ -19,6 +18,7 @@ use crate::mapping::reason::Reason;
 use crate::mapping::{Decision, Mapping};
 use patch::Patch;
 use pod::{Extent, Field, Subject};
+use pull_secrets::PullSecrets;
 use records::Originals;
 use review::{Request, Response, Review};
 
@@ -56,7 +56,7 @@ pub struct Outcome {
     pub images: Vec<ImageOutcome>,
     /// What became of the annotation with the originals.
     pub recorded: Recorded,
-    /// Pull secrets that were added.
+    /// Pull secrets that were added, or that an update got back.
     pub pull_secrets: Vec<String>,
 }
 
@@ -170,38 +170,19 @@ impl Known {
     }
 }
 
-/// The pull secrets of a pod: those that it has, and those to add.
-#[derive(Debug)]
-struct PullSecrets<'r> {
-    own: HashSet<&'r str>,
-    added: Vec<String>,
-}
-
-impl PullSecrets<'_> {
-    fn lacks(&self, name: &str) -> bool {
-        !self.own.contains(name)
-    }
-
-    fn add(&mut self, name: &str) {
-        if self.lacks(name) && !self.added.iter().any(|added| added == name) {
-            self.added.push(name.to_owned());
-        }
-    }
-}
-
 /// Decides on every image field; gives the pull secrets to add as well.
 fn decide<'r>(
     subject: &Subject<'r>,
     known: &Known,
     mapping: &Mapping,
 ) -> (Vec<(Field<'r>, ImageOutcome)>, Vec<String>) {
-    let mut secrets = PullSecrets { own: subject.pull_secrets().collect(), added: Vec::new() };
+    let mut secrets = PullSecrets::of(subject, mapping);
     let mut images = Vec::new();
     for field in subject.fields() {
         let image = decide_field(subject, &field, known, mapping, &mut secrets);
         images.extend(image.map(|image| (field, image)));
     }
-    (images, secrets.added)
+    (images, secrets.into_added())
 }
 
 /// None for a field that does not count in this request.
@@ -225,27 +206,13 @@ fn decide_field<'r>(
     let decision = mapping.decide(field.text, &subject.pod);
     let lacks_secret = || decision.pull_secrets.iter().any(|name| secrets.lacks(name));
     match subject.extent {
-        Extent::NewPod => {
-            secrets_of(&decision, mapping, subject).for_each(|name| secrets.add(name));
-        }
+        Extent::NewPod => secrets.add_those_of(&decision, mapping, subject),
         Extent::EphemeralContainers if decision.image.is_some() && lacks_secret() => {
             return Some(ImageOutcome::without_secret(field, decision));
         }
         _ => {}
     }
     Some(ImageOutcome::decided(field, decision))
-}
-
-/// The secrets of the map that decided, and of the map whose place the image
-/// is in from then on, which is the one that decides when asked again.
-fn secrets_of<'m>(
-    decision: &Decision<'m>,
-    mapping: &'m Mapping,
-    subject: &Subject<'_>,
-) -> impl Iterator<Item = &'m String> {
-    let image = decision.image.as_ref().filter(|_| mapping.gives_pull_secrets());
-    let again = image.map(|image| mapping.decide(image.as_str(), &subject.pod).pull_secrets);
-    decision.pull_secrets.iter().chain(again.unwrap_or_default())
 }
 
 /// What an update leaves as it is: images that it did not change, and images

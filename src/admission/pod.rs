@@ -45,8 +45,8 @@ pub(super) struct Field<'r> {
 pub(super) enum Extent {
     /// A new pod: everything, with pull secrets and a label.
     NewPod,
-    /// A pod that exists: images that this update changed. Its volumes cannot
-    /// change: they are only restored.
+    /// A pod that exists: images that this update changed. Its volumes and
+    /// pull secrets cannot change: they are only restored.
     ChangedPod,
     /// Containers that this request adds to a running pod; nothing else of
     /// the pod can be changed with them.
@@ -84,6 +84,7 @@ pub(super) struct Subject<'r> {
     pub(super) metadata: Option<&'r Metadata<'r>>,
     pub(super) spec: &'r Spec<'r>,
     pub(super) old_metadata: Option<&'r Metadata<'r>>,
+    old_spec: Option<&'r Spec<'r>>,
     /// The texts of the old object by list and name, the first of each name.
     old_texts: HashMap<(List, &'r str), &'r str>,
     pub(super) pod: Pod<'r>,
@@ -178,6 +179,7 @@ impl<'r> Subject<'r> {
             metadata: metadata_of(object),
             spec,
             old_metadata: old_object.and_then(metadata_of),
+            old_spec,
             old_texts: old_spec.map(|spec| texts_of(spec, extent)).unwrap_or_default(),
             pod: describe(request, shape, object, holder),
         })
@@ -194,10 +196,14 @@ impl<'r> Subject<'r> {
         self.old_texts.get(&(field.list, field.name)).copied()
     }
 
-    /// The names of the pod's pull secrets.
+    /// The names of the pod's pull secrets; one without a name has an empty one.
     pub(super) fn pull_secrets(&self) -> impl Iterator<Item = &'r str> {
-        let secrets = self.spec.image_pull_secrets.iter().flatten().flatten();
-        secrets.filter_map(|Strict(secret)| secret.name.as_deref())
+        pull_secrets_of(self.spec)
+    }
+
+    /// The names of the old object's pull secrets.
+    pub(super) fn old_pull_secrets(&self) -> impl Iterator<Item = &'r str> {
+        self.old_spec.into_iter().flat_map(pull_secrets_of)
     }
 }
 
@@ -219,6 +225,13 @@ fn spec_of<'r>(object: &'r Object<'r>) -> Option<&'r Spec<'r>> {
 
 fn metadata_of<'r>(object: &'r Object<'r>) -> Option<&'r Metadata<'r>> {
     object.metadata.as_ref().map(|Strict(metadata)| metadata)
+}
+
+fn pull_secrets_of<'r>(spec: &'r Spec<'r>) -> impl Iterator<Item = &'r str> {
+    spec.image_pull_secrets.iter().flatten().map(|secret| {
+        let name = secret.as_ref().and_then(|Strict(secret)| secret.name.as_deref());
+        name.unwrap_or_default()
+    })
 }
 
 fn texts_of<'r>(spec: &'r Spec<'r>, extent: Extent) -> HashMap<(List, &'r str), &'r str> {

@@ -103,6 +103,15 @@ impl Mapping {
         self.gives_pull_secrets
     }
 
+    /// The pull secrets that maps in Enforce give in a namespace, to whichever
+    /// pods. Costs the number of maps.
+    pub fn pull_secrets_in(&self, namespace: &str) -> impl Iterator<Item = &str> {
+        let gives =
+            move |map: &&ImageMap| map.mode == Mode::Enforce && scope::is_visible(map, namespace);
+        let maps = self.maps.iter().filter(|map| !map.pull_secrets.is_empty()).filter(gives);
+        maps.flat_map(|map| &map.pull_secrets).map(String::as_str)
+    }
+
     /// The tables that are visible to a namespace, in the order of layers.
     fn tables(&self, namespace: &str) -> impl Iterator<Item = &Table> + Clone {
         let first = self.layers.get(&Layer::Final).into_iter();

@@ -131,6 +131,42 @@ fn a_pull_secret_that_was_added_does_not_hinder_the_next_apply() {
 }
 
 #[test]
+fn a_pull_secret_that_was_added_does_not_hinder_a_manifest_that_lacks_it() {
+    let Some(cluster) = shared() else { return };
+    let with_secret = rules(MIRROR).replace("{rules:", "{imagePullSecrets: [mirror], rules:");
+    let namespace = namespace(cluster, "replaced");
+    let fixture = Fixture::of(cluster, namespace, &with_secret, &[]).registered();
+    let lists = [json!([{"name": "mirror"}]), json!([{"name": "own"}, {"name": "mirror"}])];
+    let [mirror, own_and_mirror] = &lists;
+    for (name, image, secrets, commands, after) in [
+        ("absent", "upstream.example/web:1", None, ["create", "replace"], mirror),
+        ("there", "mirror.example/up/web:1", None, ["create", "replace"], mirror),
+        (
+            "own",
+            "upstream.example/web:1",
+            Some(json!([{"name": "own"}])),
+            ["create", "replace"],
+            own_and_mirror,
+        ),
+        // As a merge patch, null takes the list away.
+        ("null", "upstream.example/web:1", Some(Value::Null), ["apply", "apply"], mirror),
+    ] {
+        let mut manifest = pod(name, image);
+        manifest["spec"]["serviceAccountName"] = "default".into();
+        if let Some(secrets) = secrets {
+            manifest["spec"]["imagePullSecrets"] = secrets;
+        }
+        for command in commands {
+            // Without Detour the API server takes both.
+            fixture.kubectl_with(&[command, "--filename=-"], &manifest);
+            let stored = fixture.pod(name);
+            assert_eq!(stored["spec"]["imagePullSecrets"], *after, "{name}: {command}");
+            assert_eq!(images(&stored), ["mirror.example/up/web:1"]);
+        }
+    }
+}
+
+#[test]
 fn the_finalizer_of_a_job_from_before_goes_and_the_image_stays() {
     let Some(cluster) = with_controllers() else { return };
     let mut fixture = Fixture::unregistered(cluster, "job-before", &[]);

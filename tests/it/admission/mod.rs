@@ -9,6 +9,7 @@ mod updates;
 mod annotation;
 mod label;
 mod pull_secrets;
+mod pull_secrets_lost;
 mod exemptions;
 mod told;
 mod rollout;

@@ -33,11 +33,11 @@ spec:
     - {prefix: ghcr.io, to: open.example.com/ghcr}
 ";
 
-fn private() -> Mapping {
+pub(super) fn private() -> Mapping {
     mapping(PRIVATE)
 }
 
-fn secrets(names: &[&str]) -> Value {
+pub(super) fn secrets(names: &[&str]) -> Value {
     names.iter().map(|name| json!({ "name": name })).collect()
 }
 
