@@ -48,6 +48,11 @@ a function that Kubernetes 1.30 lacks.
       has(item.image) && item.image != null && has(item.image.reference) ? item.image.reference : '') : [])
 {{- end -}}
 
+{{/* OBJECT: its pull secrets. */}}
+{{- define "detour.cel.pullSecrets" -}}
+(has({{ . }}.spec.imagePullSecrets) && {{ . }}.spec.imagePullSecrets != null ? {{ . }}.spec.imagePullSecrets : [])
+{{- end -}}
+
 {{- define "detour.matchConditions.pods" -}}
 {{- with include "detour.cel.namespaces" . }}{{ . }}
 {{ end -}}
@@ -67,6 +72,8 @@ a function that Kubernetes 1.30 lacks.
     != {{ include "detour.cel.images" (list "oldObject" "initContainers") }}
     || {{ include "detour.cel.volumes" "object" }}
     != {{ include "detour.cel.volumes" "oldObject" }}
+    || {{ include "detour.cel.pullSecrets" "object" }}
+    != {{ include "detour.cel.pullSecrets" "oldObject" }}
 {{- with .Values.webhook.matchConditions }}
 {{ toYaml . }}
 {{- end }}

@@ -149,6 +149,13 @@ cat >"$work/rules/watch.yaml" <<-'END'
 	  mode: Observe
 	  priority: 1
 	  rules: [{prefix: docker.io, to: mirror.example.com/watched}]
+	---
+	apiVersion: detour.dev/v1alpha1
+	kind: ClusterImageMap
+	metadata: {name: private}
+	spec:
+	  imagePullSecrets: [mirror]
+	  rules: [{prefix: quay.io, to: private.example.com/quay}]
 END
 read -r admission operations < <(free_ports 2)
 # The flags are those of the installed Deployment; only places differ.
@@ -199,6 +206,11 @@ else
 	called 0 "a label of a pod with an image volume" "$kubectl" label pod volume tier=front
 	called 1 "the manifest with the image volume once more" patch volume json '[{"op":"replace","path":"/spec/volumes/0/image/reference","value":"nginx"}]'
 fi
+# Nor can pull secrets: a manifest without those that detour added must reach it.
+called 1 "an image that needs a pull secret" create "{**$(pod secret), 'spec': {'containers': [{'name': 'a', 'image': 'private.example.com/quay/a'}]}}"
+called 1 "the same without the pull secret" patch secret json '[{"op":"remove","path":"/spec/imagePullSecrets"}]'
+expect "its pull secrets" '[{"name":"mirror"}]' "$("$kubectl" get pod secret -o 'jsonpath={.spec.imagePullSecrets}')"
+called 0 "a label of a pod with a pull secret" "$kubectl" label pod secret tier=front
 
 step "what is spared"
 "$kubectl" create namespace storage >/dev/null
