@@ -34,8 +34,8 @@ The chart's own labels win, so that selectors keep matching.
 {{- define "detour.metadata" -}}
 {{- $root := index . 0 -}}
 {{- $own := include "detour.chartLabels" $root | fromYaml -}}
-{{- $labels := merge dict $own (index . 1 | default dict) $root.Values.commonLabels -}}
-{{- $annotations := merge dict (index . 2 | default dict) $root.Values.commonAnnotations -}}
+{{- $labels := merge dict $own (index . 1 | default dict) ($root.Values.commonLabels | default dict) -}}
+{{- $annotations := merge dict (index . 2 | default dict) ($root.Values.commonAnnotations | default dict) -}}
 labels:
   {{- toYaml $labels | nindent 2 }}
 {{- with $annotations }}
@@ -70,7 +70,7 @@ annotations:
 
 {{- define "detour.image" -}}
 {{- with .Values.image -}}
-{{- $tag := default (ternary "" $.Chart.AppVersion (ne .digest "")) .tag -}}
+{{- $tag := default (ternary "" $.Chart.AppVersion (not (not .digest))) .tag -}}
 {{- .registry }}/{{ .repository }}{{ with $tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end -}}
 {{- end -}}
 {{- end -}}
@@ -93,11 +93,11 @@ annotations:
 
 {{/* What is left alone, as {"list": […]}: Detour's flag and the webhook's selector must agree. */}}
 {{- define "detour.exemptNamespaces" -}}
-{{- dict "list" (append .Values.exemptNamespaces .Release.Namespace | uniq) | toYaml -}}
+{{- dict "list" (append (.Values.exemptNamespaces | default list) .Release.Namespace | uniq) | toYaml -}}
 {{- end -}}
 
 {{- define "detour.optOutKeys" -}}
-{{- dict "list" (prepend .Values.optOutKeys "detour.dev/rewrite" | uniq) | toYaml -}}
+{{- dict "list" (prepend (.Values.optOutKeys | default list) "detour.dev/rewrite" | uniq) | toYaml -}}
 {{- end -}}
 
 {{/* Name of the rules' file → document, as YAML. */}}

@@ -47,6 +47,7 @@ for values in "$here"/values/*.yaml; do
 	name=$(basename "$values" .yaml)
 	apply_strictly "$name" "$work/$name.yaml"
 done
+apply_strictly empty "$work/empty.yaml"
 apply_strictly install "$work/install.yaml"
 for kind in "${!skipped[@]}"; do
 	echo "not applied, as its CRD is not here: $kind (${skipped[$kind]} times)"

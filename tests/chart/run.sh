@@ -103,6 +103,11 @@ same "$here/refused.txt" "$work/refused.txt"
 		"Error: chart requires kubeVersion: >=1.30.0-0 which is incompatible with Kubernetes v1.29.0" \
 		"$(head -n 1 "$work/errors")"
 
+step "values left empty"
+python3 -B $here/schema.py >"$work/empty.json" && pass || fail "values.schema.json and values.yaml do not go together"
+render --values "$work/empty.json" >"$work/empty.yaml" 2>"$work/errors" && pass ||
+	fail "values left empty are refused" "$(cat "$work/errors")"
+
 step "what is generated"
 python3 $here/readme.py >"$work/README.md" && same chart/README.md "$work/README.md" ||
 	fail "chart/README.md cannot be made"
