@@ -16,8 +16,8 @@
 {{- end -}}
 
 {{- define "detour.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "detour.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "detour.name" . | toYaml }}
+app.kubernetes.io/instance: {{ .Release.Name | toYaml }}
 {{- end -}}
 
 {{- define "detour.chartLabels" -}}

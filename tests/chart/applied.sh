@@ -47,6 +47,10 @@ for values in "$here"/values/*.yaml; do
 	name=$(basename "$values" .yaml)
 	apply_strictly "$name" "$work/$name.yaml"
 done
+"$kubectl" create namespace 456 >/dev/null
+"$helm" template 123 chart --namespace 456 --values "$here/values/numbers.yaml" >"$work/release-123.yaml" ||
+	fail "a release and a namespace that are numbers are refused"
+apply_strictly release-123 "$work/release-123.yaml"
 apply_strictly empty "$work/empty.yaml"
 apply_strictly install "$work/install.yaml"
 for kind in "${!skipped[@]}"; do
