@@ -103,6 +103,19 @@ same "$here/refused.txt" "$work/refused.txt"
 		"Error: chart requires kubeVersion: >=1.30.0-0 which is incompatible with Kubernetes v1.29.0" \
 		"$(head -n 1 "$work/errors")"
 
+"$helm" template 2nd.eu chart >/dev/null 2>"$work/errors" && fail "a name that no Service can have is not refused" ||
+	expect "why the release 2nd.eu is refused" \
+		"  - 2nd.eu-detour cannot name a Service: set fullnameOverride, a letter first, then letters, digits and -" \
+		"$(grep '^  - ' "$work/errors")"
+python3 -c '
+import json
+rules = [{"exact": "docker.io/library/a:%05d" % n, "to": "mirror.example.com/" + 80 * "a"} for n in range(8000)]
+print(json.dumps({"rules": {"large": {"spec": {"rules": rules}}}}))' >"$work/large.json"
+render --values "$work/large.json" >/dev/null 2>"$work/errors" && fail "rules that no ConfigMap holds are not refused" ||
+	expect "why large rules are refused" \
+		"  - rules are 1160108 bytes, and a ConfigMap holds 1048576: mount the rest by extraVolumes, and name it by extraArgs: [--rules=PATH]" \
+		"$(grep '^  - ' "$work/errors")"
+
 step "values left empty"
 python3 -B $here/schema.py >"$work/empty.json" && pass || fail "values.schema.json and values.yaml do not go together"
 render --values "$work/empty.json" >"$work/empty.yaml" 2>"$work/errors" && pass ||
