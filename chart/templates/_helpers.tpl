@@ -80,6 +80,11 @@ annotations:
 {{- ternary .Values.autoscaling.minReplicas .Values.replicas .Values.autoscaling.enabled | int -}}
 {{- end -}}
 
+{{/* The most that there may be. */}}
+{{- define "detour.mostReplicas" -}}
+{{- ternary .Values.autoscaling.maxReplicas .Values.replicas .Values.autoscaling.enabled | int -}}
+{{- end -}}
+
 {{/* Of the same numbers as the flags: see resources in values.yaml. */}}
 {{- define "detour.memoryLimit" -}}
 {{- $connections := div (add (mul (int .Values.server.maxConnections) 64) 1023) 1024 -}}
