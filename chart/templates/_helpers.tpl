@@ -101,6 +101,13 @@ annotations:
 {{- dict "list" (append (.Values.exemptNamespaces | default list) .Release.Namespace | uniq) | toYaml -}}
 {{- end -}}
 
+{{/* A text if kube-system is exempt, by name or by glob, else nothing. */}}
+{{- define "detour.sparesKubeSystem" -}}
+{{- range (include "detour.exemptNamespaces" . | fromYaml).list -}}
+{{- if regexMatch (printf "^%s$" (. | replace "?" "." | replace "*" ".*")) "kube-system" }}yes{{ end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "detour.optOutKeys" -}}
 {{- dict "list" (prepend (.Values.optOutKeys | default list) "detour.dev/rewrite" | uniq) | toYaml -}}
 {{- end -}}

@@ -122,6 +122,12 @@ for words in 'Break the glass' 'kubectl delete mutatingwebhookconfiguration deto
 	'kube-system, storage, tenant-*, image-webhook' '--set observe=true' 'Before uninstalling'; do
 	[[ $notes == *"$words"* ]] && pass || fail "NOTES.txt does not say: $words"
 done
+[[ $notes != *'kube-system is not'* ]] && pass || fail "NOTES.txt misses kube-system, which is there"
+notes_with() { "$helm" install more chart --namespace image-webhook --dry-run=client --values "$work/values.yaml" \
+	--set-file "tls.caBundle=$work/ca.crt" --set webhook.failurePolicy=Ignore "$@" | sed -n '/^NOTES/,$p'; }
+[[ $(notes_with --set 'exemptNamespaces={storage}') == *'kube-system is not'* ]] && pass || fail "NOTES.txt does not miss kube-system"
+notes=$(notes_with --set 'exemptNamespaces={kube-*}')
+[[ $notes == *'Break the glass'* && $notes != *'kube-system is not'* ]] && pass || fail "NOTES.txt misses kube-system, which a glob exempts"
 expect "what is installed" "deployment service serviceaccount configmap poddisruptionbudget" \
 	"$(for kind in deployment service serviceaccount configmap poddisruptionbudget; do
 		"$kubectl" -n image-webhook get "$kind" -l app.kubernetes.io/instance=detour -o name | sed 's/[./].*//'
