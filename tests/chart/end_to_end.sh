@@ -128,6 +128,9 @@ notes_with() { "$helm" install more chart --namespace image-webhook --dry-run=cl
 [[ $(notes_with --set 'exemptNamespaces={storage}') == *'kube-system is not'* ]] && pass || fail "NOTES.txt does not miss kube-system"
 notes=$(notes_with --set 'exemptNamespaces={kube-*}')
 [[ $notes == *'Break the glass'* && $notes != *'kube-system is not'* ]] && pass || fail "NOTES.txt misses kube-system, which a glob exempts"
+# What GitOps tools ask: would applying it again change anything?
+expect "drift right after the install" "" \
+	"$("$helm" get manifest detour --namespace image-webhook | "$kubectl" diff -f - 2>&1)"
 expect "what is installed" "deployment service serviceaccount configmap poddisruptionbudget" \
 	"$(for kind in deployment service serviceaccount configmap poddisruptionbudget; do
 		"$kubectl" -n image-webhook get "$kind" -l app.kubernetes.io/instance=detour -o name | sed 's/[./].*//'
