@@ -1,17 +1,18 @@
 //! The built command as a process, with a certificate and rules of its own.
 
 use std::fs::{self, File};
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, io};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::client::{Client, Response};
 use crate::control_plane::ControlPlane;
+use crate::program::program;
 use crate::wait::{show, tail, wait_for, wait_until};
 
 /// Rules that send `upstream.example/X` to `TARGET/X`.
@@ -128,14 +129,6 @@ impl Drop for Instance {
         self.process.kill().ok();
         self.process.wait().unwrap();
     }
-}
-
-/// The binary under test: what is about to be released, if that is named.
-fn program() -> PathBuf {
-    let named = env::var_os("DETOUR_BINARY").filter(|path| !path.is_empty());
-    // Started in another directory than this process.
-    let absolute = |path| fs::canonicalize(path).unwrap();
-    named.map_or_else(|| env!("CARGO_BIN_EXE_detour").into(), absolute)
 }
 
 /// The admission and the operations address, once both are logged.

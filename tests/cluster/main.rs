@@ -21,6 +21,8 @@ mod keeper;
 mod neighbour;
 mod objects;
 mod pki;
+#[path = "../it/program.rs"]
+mod program;
 mod registration;
 mod wait;
 

@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::process::{Command, Stdio};
 
+use crate::program::program;
+
 #[derive(Debug)]
 struct Ended {
     code: Option<i32>,
@@ -11,7 +13,7 @@ struct Ended {
 }
 
 fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_detour"));
+    let mut command = Command::new(program());
     command.env_clear().args(args).stdin(Stdio::null());
     command
 }

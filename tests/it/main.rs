@@ -7,6 +7,7 @@
 )]
 mod directory;
 mod oracle;
+mod program;
 mod fuzzed;
 mod reference;
 mod reference_properties;

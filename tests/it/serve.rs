@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::directory;
+use crate::program::program;
 use crate::server::{Client, Response, connect, connect_tls};
 
 const REVIEW: &str = include_str!("../data/reviews/005-create-pods-web-6c8b655648-replicaset.json");
@@ -32,7 +33,7 @@ impl Directory {
     }
 
     fn command(&self, more: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_detour"));
+        let mut command = Command::new(program());
         command.env_clear().current_dir(&*self.path).arg("serve");
         command.args(["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log-format=json"]);
         command.args(more).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
