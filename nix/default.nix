@@ -45,9 +45,13 @@ pkgs: let
     chart = pkgs.callPackage ./chart.nix {inherit manifest source;};
     install-manifest = pkgs.callPackage ./install-manifest.nix {inherit source;};
   };
+  assets = pkgs.callPackage ./assets.nix {};
+  e2e = pkgs.callPackage ./tests/e2e.nix {inherit (packages) chart;};
 in
   assert lib.assertMsg (lib.versionAtLeast pkgs.rustc.version manifest.rust-version)
   "nixpkgs has rustc ${pkgs.rustc.version}, but Cargo.toml asks for ${manifest.rust-version}: update the pin of nixpkgs"; {
     inherit packages;
+    checks = import ./checks.nix {inherit assets e2e manifest packages pkgs source;};
+    devShells.default = pkgs.callPackage ./shell.nix {inherit assets;};
     formatter = pkgs.callPackage ./formatter.nix {};
   }
