@@ -6,7 +6,7 @@
   outputs = {nixpkgs, ...}: let
     inherit (nixpkgs) lib;
     systems = ["x86_64-linux" "aarch64-linux"];
-    kinds = ["packages" "checks" "devShells" "formatter"];
+    kinds = ["packages" "checks" "apps" "devShells" "formatter"];
     perSystem = lib.genAttrs systems (system: import ./nix nixpkgs.legacyPackages.${system});
   in
     lib.genAttrs kinds (kind: lib.mapAttrs (_: outputs: outputs.${kind}) perSystem);

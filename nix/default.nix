@@ -52,6 +52,7 @@ in
   "nixpkgs has rustc ${pkgs.rustc.version}, but Cargo.toml asks for ${manifest.rust-version}: update the pin of nixpkgs"; {
     inherit packages;
     checks = import ./checks.nix {inherit assets e2e manifest packages pkgs source;};
+    apps = import ./apps.nix {inherit e2e layouts manifest packages pkgs;};
     devShells.default = pkgs.callPackage ./shell.nix {inherit assets;};
     formatter = pkgs.callPackage ./formatter.nix {};
   }
