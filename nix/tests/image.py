@@ -1,4 +1,4 @@
-"""Check an image, a docker-archive or an OCI layout, by its bytes.
+"""Check an image by its bytes: a docker-archive, an OCI layout, or one pulled by skopeo.
 
 usage: image.py VERSION PATH
 
@@ -40,6 +40,19 @@ def of_archive(path):
         config = json.loads(read(image["Config"]))
         layers = [read(name) for name in image["Layers"]]
         yield config["architecture"], config, [gzip.compress(layer) for layer in layers]
+
+
+def of_pulled(path):
+    """What `skopeo copy docker://… dir:…` leaves: blobs by their digests."""
+    def read(descriptor):
+        algorithm, digest = descriptor["digest"].split(":")
+        data = (path / digest).read_bytes()
+        expect("the digest of a blob", digest, hashlib.new(algorithm, data).hexdigest())
+        return data
+
+    manifest = json.loads((path / "manifest.json").read_bytes())
+    config = json.loads(read(manifest["config"]))
+    yield config["architecture"], config, [read(layer) for layer in manifest["layers"]]
 
 
 def of_layout(path):
@@ -117,7 +130,12 @@ def check_static(data, architecture):
 
 def main():
     version, path = sys.argv[1], pathlib.Path(sys.argv[2])
-    images = of_layout(path) if path.is_dir() else of_archive(path)
+    if not path.is_dir():
+        images = of_archive(path)
+    elif (path / "index.json").exists():
+        images = of_layout(path)
+    else:
+        images = of_pulled(path)
     for architecture, config, layers in images:
         entry = check_config(config, architecture, version)
         data = check_files(layers, entry)
