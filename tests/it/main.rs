@@ -15,6 +15,7 @@ mod rules;
 mod mapping;
 mod admission;
 mod cli;
+mod configuration;
 mod routes;
 mod serve;
 mod server;
