@@ -19,6 +19,7 @@ pub mod mapping;
 pub mod admission;
 pub mod config;
 pub mod snapshot;
+pub mod client;
 pub mod sources;
 pub mod certs;
 pub mod server;
