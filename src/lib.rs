@@ -20,6 +20,7 @@ pub mod admission;
 pub mod config;
 pub mod snapshot;
 pub mod client;
+pub mod kube;
 pub mod sources;
 pub mod certs;
 pub mod server;
