@@ -64,6 +64,8 @@ pub enum ErrorKind {
     Unreachable(ClientError),
     /// The answer or the event is larger than this many bytes.
     TooLarge(usize),
+    /// All objects that are watched together are larger than this many bytes.
+    Overfull(usize),
     /// The answer is not what the API server answers.
     Malformed(String),
 }
@@ -182,6 +184,9 @@ impl fmt::Display for ErrorKind {
             Self::Refused { status, message } => write!(f, "status {status}: {message}"),
             Self::Unreachable(error) => write!(f, "{error}"),
             Self::TooLarge(limit) => write!(f, "the answer is larger than {limit} bytes"),
+            Self::Overfull(limit) => {
+                write!(f, "all objects together are larger than {limit} bytes")
+            }
             Self::Malformed(reason) => write!(f, "the answer cannot be understood: {reason}"),
         }
     }

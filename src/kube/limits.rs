@@ -39,7 +39,7 @@ pub struct WatchLimits {
     /// The longest of these delays.
     pub delay_max: Duration,
     /// The first delay where waiting for somebody: a kind of objects that is
-    /// not installed, or a role that does not allow it.
+    /// not installed, a role that does not allow it, too many objects.
     pub slow_delay: Duration,
     /// The longest of those, and of what the server may ask for.
     pub slow_delay_max: Duration,

@@ -123,7 +123,7 @@ impl Reflector {
             parts.insert(item.key(), Arc::new(item));
         }
         if *bytes > self.limits.set_bytes {
-            return Err(ErrorKind::TooLarge(self.limits.set_bytes));
+            return Err(ErrorKind::Overfull(self.limits.set_bytes));
         }
         if continue_token.is_some() {
             *next = continue_token;
@@ -177,7 +177,7 @@ impl Reflector {
         self.has_told = true;
         self.silent = 0;
         match self.bytes > self.limits.set_bytes {
-            true => Err(ErrorKind::TooLarge(self.limits.set_bytes)),
+            true => Err(ErrorKind::Overfull(self.limits.set_bytes)),
             false => Ok(()),
         }
     }
@@ -212,7 +212,7 @@ impl Reflector {
         }
         let WatchLimits { delay, delay_max, slow_delay, slow_delay_max, .. } = self.limits;
         let own = match error {
-            ErrorKind::NotFound(_) | ErrorKind::Forbidden(_) => {
+            ErrorKind::NotFound(_) | ErrorKind::Forbidden(_) | ErrorKind::Overfull(_) => {
                 self.delay(slow_delay, slow_delay_max, now, random)
             }
             _ => self.delay(delay, delay_max, now, random),
@@ -285,6 +285,7 @@ fn after(error: &ErrorKind) -> After {
         | ErrorKind::Invalid(_)
         | ErrorKind::Refused { .. }
         | ErrorKind::TooLarge(_)
+        | ErrorKind::Overfull(_)
         | ErrorKind::Malformed(_) => After::List,
     }
 }

@@ -21,7 +21,7 @@ pub trait Observer {
     fn in_touch(&mut self);
 
     /// A call failed and is repeated after `delay`; what was known stays.
-    fn failed(&mut self, error: &ApiError, delay: Duration);
+    fn failed(&mut self, error: ApiError, delay: Duration);
 }
 
 /// Ends a watch.
@@ -94,7 +94,7 @@ impl Watcher<'_> {
             {
                 let (now, random) = (self.begin.elapsed(), self.random());
                 let delay = self.reflector.failed(&error.kind, now, random);
-                self.observer.failed(&error, delay);
+                self.observer.failed(error, delay);
             }
         }
     }

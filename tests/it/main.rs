@@ -17,6 +17,7 @@ mod admission;
 mod cli;
 mod routes;
 mod serve;
+mod kube;
 mod server;
 mod sources;
 mod tidy;
