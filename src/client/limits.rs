@@ -61,3 +61,17 @@ impl fmt::Display for Limits {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_printed() {
+        assert_eq!(
+            Limits::standard().to_string(),
+            "resolve 10s, connect 15s, handshake 10s, send 15s, head 35s, body 60s, \
+             head 32768 bytes, answer 16777216 bytes, idle 30s"
+        );
+    }
+}

@@ -29,6 +29,7 @@ mod wait;
 // What is tested in it.
 mod burst;
 mod exemptions;
+mod kube;
 mod outage;
 mod records;
 mod reinvocation;
