@@ -7,6 +7,7 @@ mod followed;
 mod kubeconfig;
 mod lists;
 mod model;
+mod properties;
 mod proxied;
 mod reflect;
 mod script;
