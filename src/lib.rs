@@ -19,6 +19,8 @@ pub mod mapping;
 pub mod admission;
 pub mod config;
 pub mod snapshot;
+pub mod client;
+pub mod kube;
 pub mod sources;
 pub mod certs;
 pub mod server;

@@ -103,6 +103,11 @@ impl ControlPlane {
         Api(Client::new(self.address, Some(self.pki.client_config(Some("admin")))))
     }
 
+    /// Where the API server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Runs kubectl, which has to succeed.
     pub(crate) fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
         let output = self.try_kubectl(arguments, input);
@@ -193,7 +198,7 @@ fn serve(
     Err(format!("no control plane: {failures}"))
 }
 
-fn ready(client: &Client, mut processes: [&mut Child; 2]) -> Result<(), String> {
+pub(crate) fn ready(client: &Client, mut processes: [&mut Child; 2]) -> Result<(), String> {
     let begin = Instant::now();
     while begin.elapsed() < DEADLINE {
         if let Ok(response) = client.send("GET", "/readyz", "text/plain", &[])
@@ -211,7 +216,12 @@ fn ready(client: &Client, mut processes: [&mut Child; 2]) -> Result<(), String> 
     Err(format!("not ready after {DEADLINE:?}\n"))
 }
 
-fn etcd_command(program: &Path, data: &Path, address: SocketAddr, peer: SocketAddr) -> Command {
+pub(crate) fn etcd_command(
+    program: &Path,
+    data: &Path,
+    address: SocketAddr,
+    peer: SocketAddr,
+) -> Command {
     let mut command = Command::new(program);
     command
         .arg(format!("--data-dir={}", data.display()))
@@ -224,7 +234,7 @@ fn etcd_command(program: &Path, data: &Path, address: SocketAddr, peer: SocketAd
     command
 }
 
-fn api_server_command(
+pub(crate) fn api_server_command(
     program: &Path,
     directory: &Path,
     etcd: SocketAddr,
@@ -252,7 +262,7 @@ fn api_server_command(
 }
 
 /// Starts a program whose output goes to a log of its name.
-fn run(directory: &Path, keeper: &Keeper, name: &str, command: &mut Command) -> Child {
+pub(crate) fn run(directory: &Path, keeper: &Keeper, name: &str, command: &mut Command) -> Child {
     let log = File::create(directory.join(name).with_extension("log")).unwrap();
     command.stdout(log.try_clone().unwrap()).stderr(log);
     command.current_dir(directory).env_clear();
@@ -260,7 +270,7 @@ fn run(directory: &Path, keeper: &Keeper, name: &str, command: &mut Command) -> 
 }
 
 /// Ports that are free now, all different.
-fn free_ports<const COUNT: usize>() -> [SocketAddr; COUNT] {
+pub(crate) fn free_ports<const COUNT: usize>() -> [SocketAddr; COUNT] {
     let sockets = [(); COUNT].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     sockets.map(|socket| socket.local_addr().unwrap())
 }

@@ -30,6 +30,7 @@ mod wait;
 mod burst;
 mod definitions;
 mod exemptions;
+mod kube;
 mod outage;
 mod records;
 mod reinvocation;

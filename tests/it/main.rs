@@ -18,6 +18,7 @@ mod cli;
 mod configuration;
 mod routes;
 mod serve;
+mod kube;
 mod server;
 mod sources;
 mod tidy;
