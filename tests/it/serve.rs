@@ -166,7 +166,8 @@ fn faulty_rules_keep_an_instance_unready_and_every_fault_is_named() {
     let response = running.get("/readyz");
     assert_eq!(response.status, 503);
     let lines: Vec<&str> = response.body.lines().collect();
-    assert_eq!(lines[0], "missing: rules");
+    assert_eq!(lines[0], "missing: source file");
+    assert!(lines.iter().any(|line| line.starts_with("source: file: not synced yet, for ")));
     for fault in ["unknown field \"prefixx\"", "prefix \"ghcr\" does not start with a registry"] {
         assert!(
             lines.iter().any(|line| line.starts_with("fault: rules.yaml:") && line.contains(fault))
