@@ -29,11 +29,15 @@ mod wait;
 // What is tested in it.
 mod burst;
 mod exemptions;
+mod config_maps;
 mod kube;
+mod maps;
 mod outage;
 mod records;
 mod reinvocation;
 mod rewriting;
 mod rolling;
+mod sources;
+mod sources_outage;
 mod updates;
 mod workloads;
