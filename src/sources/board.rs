@@ -63,7 +63,11 @@ pub fn board(names: Vec<String>, sinks: Sinks) -> Vec<Place> {
     };
     let indices = 0..known.states.len();
     let board = Arc::new(Board { sinks, known: Mutex::new(known) });
-    board.publish(&board.lock());
+    {
+        let known = board.lock();
+        board.publish(&known);
+        indices.clone().for_each(|index| board.measure(&known, index));
+    }
     indices.map(|index| Place { board: Arc::clone(&board), index }).collect()
 }
 

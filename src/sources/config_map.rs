@@ -1,6 +1,7 @@
 //! Rules from a ConfigMap: documents, and pairs as kubernetes-mimic has them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -99,40 +100,50 @@ fn key_of(source: &str, key: &str) -> String {
 pub fn run(api: &Api, name: Name, limits: WatchLimits, place: Place) {
     let collection = Collection::within(CONFIG_MAPS, &name.namespace);
     let selection = Selection::one(collection, &name.name);
-    watch::run(api, &selection, limits, &Stop::default(), &mut Watched { name, place });
+    watch::run(api, &selection, limits, &Stop::default(), &mut Watched::new(name, place));
 }
 
-/// A ConfigMap, as the board is told.
+/// A ConfigMap, as the board was told.
 pub struct Watched {
-    /// Which one.
-    pub name: Name,
-    /// Where to tell.
-    pub place: Place,
+    name: Name,
+    place: Place,
+    seen: Option<Data>,
 }
 
 impl Watched {
-    fn read(&self, object: &Object) -> Update {
-        let data = match object.decode() {
-            Ok(data) => data,
-            Err(error) => {
-                let reason = format!("{}: is no ConfigMap: {error}", self.name.source());
-                return Update::Refused(vec![reason]);
-            }
+    /// Tells nothing before the first list.
+    pub fn new(name: Name, place: Place) -> Self {
+        Self { name, place, seen: None }
+    }
+
+    /// What the board is to be told; a label may have changed, and no rule.
+    fn read(&mut self, object: Option<&Object>) -> Update {
+        let source = self.name.source();
+        let Some(object) = object else {
+            self.seen = None;
+            return Update::Refused(vec![format!("{source}: there is no such ConfigMap")]);
         };
-        Update::of_documents(load(&self.name, &data))
+        match object.decode::<Data>() {
+            Ok(data) if self.seen.as_ref() == Some(&data) => Update::InTouch,
+            Ok(data) => {
+                let update = Update::of_documents(load(&self.name, &data));
+                self.seen = Some(data);
+                update
+            }
+            Err(error) => {
+                self.seen = None;
+                Update::Refused(vec![format!("{source}: is no ConfigMap: {error}")])
+            }
+        }
     }
 }
 
 impl Observer for Watched {
     fn changed(&mut self, objects: &Objects) {
-        let ours = |object: &&std::sync::Arc<Object>| object.metadata.name == self.name.name;
-        self.place.update(match objects.values().find(ours) {
-            Some(object) => self.read(object),
-            None => {
-                let line = format!("{}: there is no such ConfigMap", self.name.source());
-                Update::Refused(vec![line])
-            }
-        });
+        let ours = |object: &&Arc<Object>| object.metadata.name == self.name.name;
+        let object = objects.values().find(ours).map(Arc::clone);
+        let update = self.read(object.as_deref());
+        self.place.update(update);
     }
 
     fn in_touch(&mut self) {

@@ -215,6 +215,33 @@ fn a_missing_certificate_is_a_usage_error() {
 }
 
 #[test]
+fn a_source_that_nobody_can_reach_is_a_usage_error() {
+    let directory = Directory::new(RULES);
+    let tls = ["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key"];
+    let text = |more: &[&str]| {
+        let output = directory.command(&[&tls, more].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let outside = text(&["--source=api"]);
+    assert!(outside.contains("error: this is no pod of a cluster"), "{outside}");
+    let none = text(&["--source=configmap:a/b", "--kubeconfig=none"]);
+    assert!(none.contains("error: cannot read none"), "{none}");
+    assert!(none.ends_with("hint: the API server is asked for rules: check --kubeconfig\n"));
+}
+
+#[test]
+fn the_sources_are_told_to_whom_asks() {
+    let running = Running::start(RULES, &[]);
+    let begin = "ok\nsource: file: 5 rules in force, in order ";
+    for path in ["/readyz?verbose", "/readyz?a&verbose=1"] {
+        let body = running.get(path).body;
+        assert!(body.starts_with(begin), "{body}");
+    }
+    assert_eq!(running.get("/readyz?verbosely").body, "ok\n");
+}
+
+#[test]
 fn trying_out_needs_no_rules_and_prints_a_line_to_paste() {
     let directory = Directory::new("");
     let mut process = directory.command(&["--tls=dev"]).spawn().unwrap();

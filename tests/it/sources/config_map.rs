@@ -1,5 +1,6 @@
 //! What a ConfigMap holds: documents, and pairs of a registry and its mirror.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use detour::client::Method;
@@ -113,7 +114,7 @@ fn a_config_map_without_rules_is_none() {
 #[test]
 fn wrong_or_gone_it_leaves_the_last_good_rules() {
     let (served, mut places) = Served::new(&["configmap:detour/mirrors"]);
-    let mut watched = Watched { name: name(), place: places.remove(0) };
+    let mut watched = Watched::new(name(), places.remove(0));
     let state = || {
         let snapshot = served.published.load();
         let fault = snapshot.faults.first().cloned().unwrap_or_default();
@@ -125,6 +126,9 @@ fn wrong_or_gone_it_leaves_the_last_good_rules() {
     assert_eq!(state(), (0, 1, gone.to_owned()), "it never was there");
     watched.changed(&config_map(&json!({"docker.io": "a.example"})));
     assert_eq!(state(), (1, 0, String::new()));
+    let before = served.published.load();
+    watched.changed(&config_map(&json!({"docker.io": "a.example"})));
+    assert!(Arc::ptr_eq(&before.mapping, &served.published.load().mapping), "no rule changed");
     watched
         .changed(&config_map(&json!({"docker.io": "a.example", "x": "y", "quay.io": "b.example"})));
     let (rules, missing, fault) = state();

@@ -22,6 +22,7 @@ fn refused(line: &str) -> Update {
 fn ready_once_every_source_has_synced_and_from_then_on() {
     let (served, places) = Served::new(&["file", "configmap:a/b", "api/imagemaps"]);
     let missing = || served.published.load().missing.clone();
+    assert_eq!(served.metric("detour_source_rules{source=\"api/imagemaps\"}"), "0");
     assert_eq!(missing(), ["source file", "source configmap:a/b", "source api/imagemaps"]);
     places[0].update(good());
     places[1].update(refused("x"));
