@@ -38,6 +38,26 @@ pub struct ImageLabels {
     pub reason: &'static str,
 }
 
+/// A source of rules.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabels {
+    /// As in `--source`.
+    pub source: String,
+}
+
+/// What is known of a source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SourceMetrics {
+    /// Its rules in force.
+    pub rules: usize,
+    /// Its maps that are out of force.
+    pub out_of_force: usize,
+    /// Whether it cannot be read, or what was read is wrong.
+    pub is_failing: bool,
+    /// When it was in order last, in seconds since 1970; 0 for never.
+    pub last_sync: u64,
+}
+
 /// All that is counted.
 pub struct Metrics {
     registry: Registry,
@@ -46,6 +66,10 @@ pub struct Metrics {
     observed: Family<ImageLabels, Counter>,
     seconds: Histogram,
     rules: Gauge,
+    source_rules: Family<SourceLabels, Gauge>,
+    source_out_of_force: Family<SourceLabels, Gauge>,
+    source_failing: Family<SourceLabels, Gauge>,
+    source_last_sync: Family<SourceLabels, Gauge>,
     connections: Gauge<i64>,
     panics: Counter<u64, AtomicU64>,
 }
@@ -59,6 +83,10 @@ impl Default for Metrics {
             observed: Family::default(),
             seconds: Histogram::new(BUCKETS),
             rules: Gauge::default(),
+            source_rules: Family::default(),
+            source_out_of_force: Family::default(),
+            source_failing: Family::default(),
+            source_last_sync: Family::default(),
             connections: Gauge::default(),
             panics: Counter::default(),
         };
@@ -81,10 +109,25 @@ impl Metrics {
         let help = "Time from a whole request to its answer";
         registry.register_with_unit("admission", help, Unit::Seconds, self.seconds.clone());
         registry.register("rules", "Rules in force", self.rules.clone());
+        self.register_sources();
+        let registry = &mut self.registry;
         let help = "Open connections on the admission port";
         registry.register("connections", help, self.connections.clone());
         let help = "Requests at which the admission panicked; each was allowed unchanged";
         registry.register("panics", help, self.panics.clone());
+    }
+
+    fn register_sources(&mut self) {
+        let registry = &mut self.registry;
+        let help = "Rules in force of each source";
+        registry.register("source_rules", help, self.source_rules.clone());
+        let help = "Maps of each source that are out of force";
+        registry.register("source_maps_out_of_force", help, self.source_out_of_force.clone());
+        let help = "1 while a source cannot be read or what was read is wrong, else 0";
+        registry.register("source_failing", help, self.source_failing.clone());
+        let help = "When a source was in order last, since 1970; 0 for never";
+        let last_sync = self.source_last_sync.clone();
+        registry.register_with_unit("source_last_sync_timestamp", help, Unit::Seconds, last_sync);
     }
 
     /// Counts an admission that took `duration`.
@@ -116,6 +159,19 @@ impl Metrics {
     /// Sets the number of rules in force.
     pub fn set_rules(&self, rules: usize) {
         self.rules.set(i64::try_from(rules).unwrap_or(i64::MAX));
+    }
+
+    /// Sets what is known of a source.
+    pub fn set_source(&self, source: &str, known: &SourceMetrics) {
+        let labels = SourceLabels { source: source.to_owned() };
+        let set = |family: &Family<SourceLabels, Gauge>, value: i64| {
+            family.get_or_create(&labels).set(value);
+        };
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        set(&self.source_rules, number(known.rules));
+        set(&self.source_out_of_force, number(known.out_of_force));
+        set(&self.source_failing, known.is_failing.into());
+        set(&self.source_last_sync, i64::try_from(known.last_sync).unwrap_or(i64::MAX));
     }
 
     /// Sets the number of open connections.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 pub mod normalize;
 pub mod review;
 pub mod serve;
+mod sources;
 
 /// How a command ended; the number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

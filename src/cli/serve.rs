@@ -8,24 +8,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Exit, report};
+use super::{Exit, report, sources};
 use crate::certs::files::{Files, Watcher};
 use crate::certs::{CertificateError, dev};
-use crate::config::{RuleSource, ServeConfig, Tls};
+use crate::config::{ServeConfig, Tls};
+use crate::kube::CredentialError;
 use crate::logging;
 use crate::mapping::Mapping;
 use crate::metrics::Metrics;
-use crate::rules::{self, Source, Text};
 use crate::server::limits::{self, DescriptorShortage};
 use crate::server::operations::Operations;
 use crate::server::routes::{Admission, MUTATE_PATH};
 use crate::server::{self, Limits, Server, ServerError, TlsSlot, Transport};
-use crate::snapshot::{Published, Snapshot};
-use crate::sources::{Publisher, file};
+use crate::snapshot::Published;
 use crate::supervise::{self, Event, SuperviseError, Supervisor};
 
-/// The map that `--tls dev` uses when no rules are given.
-const SAMPLE: &str = include_str!("../../examples/rules.yaml");
 /// Most rules that are shown at start.
 const RULES_SHOWN_MAX: usize = 20;
 
@@ -34,6 +31,8 @@ const RULES_SHOWN_MAX: usize = 20;
 pub enum ServeError {
     /// There is no usable certificate.
     Certificate(CertificateError),
+    /// There is no way to the API server.
+    Credentials(CredentialError),
     /// Fewer descriptors than connections.
     Descriptors(DescriptorShortage),
     /// A second signal came before the drain was over.
@@ -53,6 +52,7 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(error) => error.fmt(f),
+            Self::Credentials(error) => error.fmt(f),
             Self::Descriptors(error) => error.fmt(f),
             Self::Interrupted => f.write_str("a second signal ended the drain"),
             Self::Server(error) => error.fmt(f),
@@ -66,6 +66,7 @@ impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Certificate(error) => error.source(),
+            Self::Credentials(error) => error.source(),
             Self::Descriptors(error) => error.source(),
             Self::Server(error) => error.source(),
             Self::Supervise(error) => error.source(),
@@ -88,9 +89,10 @@ pub fn run(config: &ServeConfig) -> Exit {
                 ServeError::Interrupted
                 | ServeError::ThreadEnded { .. }
                 | ServeError::Supervise(_) => Exit::Failed,
-                ServeError::Certificate(_) | ServeError::Descriptors(_) | ServeError::Server(_) => {
-                    Exit::Usage
-                }
+                ServeError::Certificate(_)
+                | ServeError::Credentials(_)
+                | ServeError::Descriptors(_)
+                | ServeError::Server(_) => Exit::Usage,
             }
         }
     }
@@ -99,6 +101,7 @@ pub fn run(config: &ServeConfig) -> Exit {
 fn hint(error: &ServeError) -> Option<&'static str> {
     match error {
         ServeError::Certificate(_) => Some("check --tls-cert and --tls-key"),
+        ServeError::Credentials(_) => Some("the API server is asked for rules: check --kubeconfig"),
         ServeError::Server(_) => Some("another process may listen there: check --listen"),
         ServeError::Descriptors(_) => Some("lower --max-connections, or raise ulimit -n"),
         ServeError::Interrupted | ServeError::Supervise(_) | ServeError::ThreadEnded { .. } => None,
@@ -109,7 +112,7 @@ fn serve(config: &ServeConfig) -> Result<(), ServeError> {
     let (supervisor, events) = supervise::supervisor();
     let slot = certificate(&config.tls, &supervisor)?;
     let metrics = Arc::new(Metrics::default());
-    let published = rules_in_force(config, &metrics, &supervisor)?;
+    let published = sources::start(config, &metrics, &supervisor)?;
     // Before a port answers: from then on a signal must not cut a request.
     supervisor.watch_signals().map_err(ServeError::Supervise)?;
     let draining = Arc::new(AtomicBool::new(false));
@@ -196,35 +199,6 @@ fn certificate(tls: &Tls, supervisor: &Supervisor) -> Result<Arc<TlsSlot>, Serve
         }
     }
     Ok(slot)
-}
-
-/// Publishes the rules and keeps them up to date.
-fn rules_in_force(
-    config: &ServeConfig,
-    metrics: &Arc<Metrics>,
-    supervisor: &Supervisor,
-) -> Result<Arc<Published>, ServeError> {
-    let missing = vec!["rules".to_owned()];
-    let published = Arc::new(Published::new(Snapshot { missing, ..Snapshot::default() }));
-    let publisher = Publisher {
-        published: Arc::clone(&published),
-        policy: config.policy.clone(),
-        metrics: Arc::clone(metrics),
-    };
-    match &config.rules {
-        RuleSource::Sample => {
-            let sample = Text { name: "the sample".to_owned(), content: SAMPLE.to_owned() };
-            publisher.publish(rules::load(Source::File, &[sample]));
-        }
-        RuleSource::Paths(paths) => {
-            let (watcher, loaded) = file::Watcher::start(paths.clone());
-            publisher.publish(loaded);
-            supervisor
-                .spawn_vital("rules", move || watcher.run(|loaded| publisher.publish(loaded)))
-                .map_err(ServeError::Supervise)?;
-        }
-    }
-    Ok(published)
 }
 
 /// What somebody who tries it out needs to know.

@@ -54,6 +54,8 @@ const REVIEWING: &[&str] = &[SERVE, REVIEW];
 pub(super) static LISTEN: Flag = Flag::value("--listen", SERVING);
 pub(super) static OPS_LISTEN: Flag = Flag::value("--ops-listen", SERVING);
 pub(super) static RULES: Flag = Flag::value("--rules", REVIEWING);
+pub(super) static SOURCE: Flag = Flag::value("--source", SERVING);
+pub(super) static KUBECONFIG: Flag = Flag::value("--kubeconfig", SERVING);
 pub(super) static TLS: Flag = Flag::value("--tls", SERVING);
 pub(super) static TLS_CERT: Flag = Flag::value("--tls-cert", SERVING);
 pub(super) static TLS_KEY: Flag = Flag::value("--tls-key", SERVING);
@@ -68,10 +70,12 @@ pub(super) static LOG_FORMAT: Flag = Flag::value("--log-format", SERVING);
 pub(super) static LOG_LEVEL: Flag = Flag::value("--log-level", SERVING);
 
 /// All flags but `--help` and `--version`, in the order of the help text.
-pub(super) static FLAGS: [&Flag; 15] = [
+pub(super) static FLAGS: [&Flag; 17] = [
     &LISTEN,
     &OPS_LISTEN,
     &RULES,
+    &SOURCE,
+    &KUBECONFIG,
     &TLS,
     &TLS_CERT,
     &TLS_KEY,

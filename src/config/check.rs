@@ -3,10 +3,11 @@
 use super::arguments::{Given, TLS_CERT, TLS_KEY};
 use super::flags::{Flags, ReviewFlags, ServeFlags};
 use super::policy::check_policy;
+use super::sources::{check_kubeconfig, check_sources};
 use super::syntax::TlsMode;
 use super::{
     Command, ConfigError, DEFAULT_DRAIN, DEFAULT_MAX_CONNECTIONS, HELP, LogConfig, NormalizeConfig,
-    ReviewConfig, RuleSource, ServeConfig, Tls, VERSION,
+    ReviewConfig, ServeConfig, Tls, VERSION,
 };
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -35,6 +36,8 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
     let ServeFlags {
         listen,
         ops_listen,
+        sources,
+        kubeconfig,
         tls,
         tls_cert,
         tls_key,
@@ -47,14 +50,8 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
     let tls = check_tls(tls, tls_cert, tls_key)?;
     let (listen, ops_listen) = check_addresses(&tls, listen, ops_listen)?;
     let (paths, policy) = check_policy(review)?;
-    let rules = match (paths, &tls) {
-        (Some(paths), _) => RuleSource::Paths(paths),
-        (None, Tls::Dev) => RuleSource::Sample,
-        (None, Tls::Files { .. }) => {
-            let hint = "write --rules PATH; only --tls dev has sample rules built in";
-            return Err(ConfigError::Missing { flag: "--rules", hint });
-        }
-    };
+    let sources = check_sources(sources, paths, &tls)?;
+    let kubeconfig = check_kubeconfig(kubeconfig, &sources)?;
     let max_connections = max_connections
         .map(|given| in_range(&given, MAX_CONNECTIONS_RANGE, "a number from 8 to 65536"))
         .transpose()?
@@ -68,7 +65,17 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         format: log_format.map_or(default.format, |given| given.value),
         level: log_level.map_or(default.level, |given| given.value),
     };
-    Ok(ServeConfig { listen, ops_listen, rules, tls, policy, max_connections, drain, log })
+    Ok(ServeConfig {
+        listen,
+        ops_listen,
+        sources,
+        kubeconfig,
+        tls,
+        policy,
+        max_connections,
+        drain,
+        log,
+    })
 }
 
 fn check_review(flags: ReviewFlags) -> Result<ReviewConfig, ConfigError> {
@@ -161,7 +168,7 @@ fn in_range(
 mod tests {
     use super::super::parse;
     use super::*;
-    use crate::config::LogFormat;
+    use crate::config::{LogFormat, RuleSource};
     use crate::mapping::policy::Policy;
     use crate::rules::selector::Globs;
     use log::LevelFilter;
@@ -193,7 +200,8 @@ mod tests {
         let expected = ServeConfig {
             listen: ([127, 0, 0, 1], 8443).into(),
             ops_listen: ([127, 0, 0, 1], 8080).into(),
-            rules: RuleSource::Sample,
+            sources: vec![RuleSource::Sample],
+            kubeconfig: None,
             tls: Tls::Dev,
             policy,
             max_connections: 256,
@@ -208,7 +216,7 @@ mod tests {
         let config = serve("--tls files --tls-cert /c --tls-key /k --rules /r --rules /s");
         assert_eq!(config.listen.to_string(), "[::]:8443");
         assert_eq!(config.ops_listen.to_string(), "[::]:8080");
-        assert_eq!(config.rules, RuleSource::Paths(vec!["/r".into(), "/s".into()]));
+        assert_eq!(config.sources, [RuleSource::Paths(vec!["/r".into(), "/s".into()])]);
         assert_eq!(config.tls, Tls::Files { certificate: "/c".into(), key: "/k".into() });
         let (error, hint) = fault("serve --tls files --tls-cert /c --tls-key /k");
         assert_eq!(error, "--rules is missing");

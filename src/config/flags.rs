@@ -4,7 +4,7 @@
 use super::LogFormat;
 use super::arguments::{self, Arguments, Given, Variables};
 use super::error::ConfigError;
-use super::syntax::{self, TlsMode};
+use super::syntax::{self, SourceName, TlsMode};
 use log::LevelFilter;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -26,6 +26,8 @@ pub(super) enum Flags {
 pub(super) struct ServeFlags {
     pub(super) listen: Option<Given<SocketAddr>>,
     pub(super) ops_listen: Option<Given<SocketAddr>>,
+    pub(super) sources: Option<Given<Vec<SourceName>>>,
+    pub(super) kubeconfig: Option<Given<PathBuf>>,
     pub(super) tls: Option<Given<TlsMode>>,
     pub(super) tls_cert: Option<Given<PathBuf>>,
     pub(super) tls_key: Option<Given<PathBuf>>,
@@ -73,6 +75,8 @@ fn read_serve(arguments: &mut Arguments) -> Result<ServeFlags, ConfigError> {
     Ok(ServeFlags {
         listen: arguments.value(&arguments::LISTEN, syntax::address)?,
         ops_listen: arguments.value(&arguments::OPS_LISTEN, syntax::address)?,
+        sources: arguments.values(&arguments::SOURCE, syntax::source, syntax::sources)?,
+        kubeconfig: arguments.value(&arguments::KUBECONFIG, syntax::path)?,
         tls: arguments.value(&arguments::TLS, syntax::tls_mode)?,
         tls_cert: arguments.value(&arguments::TLS_CERT, syntax::path)?,
         tls_key: arguments.value(&arguments::TLS_KEY, syntax::path)?,

@@ -27,8 +27,19 @@ Rules (serve, review)
   --rules PATH               a file, or a directory of *.yaml, *.yml and
                              *.json; repeatable, the order counts
                              [DETOUR_RULES, paths separated by colons]
-                             required, but for serve --tls dev, which then
-                             uses a built-in sample
+                             required, but with another --source, and for
+                             serve --tls dev, which then uses a sample
+
+Rules (serve)
+  --source SOURCE            file: those of --rules;
+                             configmap:NAMESPACE/NAME;
+                             api: ImageMap and ClusterImageMap objects;
+                             repeatable
+                             [DETOUR_SOURCE, sources separated by commas]
+                             default file
+  --kubeconfig PATH          how to reach the API server, for configmap and
+                             api                       [DETOUR_KUBECONFIG]
+                             default the service account of this pod
 
 TLS (serve)
   --tls dev|files            dev: a certificate made at start, to try it out;

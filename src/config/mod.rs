@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod policy;
+mod sources;
 mod arguments;
 mod check;
 mod error;
@@ -40,6 +41,9 @@ pub const DEFAULT_MAX_CONNECTIONS: usize = 256;
 /// Longest time between SIGTERM and the exit, when it is not given.
 pub const DEFAULT_DRAIN: Duration = Duration::from_secs(15);
 
+/// Most sources of rules.
+pub const SOURCES_MAX: usize = 16;
+
 /// What to do, with everything needed to do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -63,8 +67,10 @@ pub struct ServeConfig {
     /// Where probes and metrics are answered, in plain text; never equal to
     /// `listen`, but for port 0.
     pub ops_listen: SocketAddr,
-    /// Where the rules come from.
-    pub rules: RuleSource,
+    /// Where the rules come from; at least one, none twice.
+    pub sources: Vec<RuleSource>,
+    /// How to reach the API server; none for the account of this pod.
+    pub kubeconfig: Option<PathBuf>,
     /// Where the certificate comes from.
     pub tls: Tls,
     /// What is left alone, and what is recorded.
@@ -101,6 +107,15 @@ pub enum RuleSource {
     Sample,
     /// Files and directories in the order given; at least one.
     Paths(Vec<PathBuf>),
+    /// A ConfigMap.
+    ConfigMap {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// The API server's `ImageMap` and `ClusterImageMap` objects.
+    Api,
 }
 
 /// Where the certificate comes from.

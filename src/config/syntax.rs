@@ -4,8 +4,10 @@
 //! default or a limit.
 
 use super::LogFormat;
+use crate::rules::names;
 use log::LevelFilter;
 use std::ffi::OsStr;
+use std::fmt;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -15,6 +17,47 @@ use std::path::PathBuf;
 pub(super) enum TlsMode {
     Dev,
     Files,
+}
+
+/// Where rules come from, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SourceName {
+    File,
+    ConfigMap { namespace: String, name: String },
+    Api,
+}
+
+impl fmt::Display for SourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => f.write_str("file"),
+            Self::ConfigMap { namespace, name } => write!(f, "configmap:{namespace}/{name}"),
+            Self::Api => f.write_str("api"),
+        }
+    }
+}
+
+pub(super) fn source(text: &OsStr) -> Result<SourceName, &'static str> {
+    const EXPECTED: &str = "file, configmap:NAMESPACE/NAME or api";
+    match unicode(text)? {
+        "file" => Ok(SourceName::File),
+        "api" => Ok(SourceName::Api),
+        other => {
+            let rest = other.strip_prefix("configmap:").ok_or(EXPECTED)?;
+            let (namespace, name) = rest.split_once('/').ok_or(EXPECTED)?;
+            match names::is_namespace(namespace) && names::is_object_name(name) {
+                true => {
+                    Ok(SourceName::ConfigMap { namespace: namespace.into(), name: name.into() })
+                }
+                false => Err(EXPECTED),
+            }
+        }
+    }
+}
+
+/// Sources with `,` between them.
+pub(super) fn sources(text: &OsStr) -> Result<Vec<SourceName>, &'static str> {
+    list(text)?.iter().map(|item| source(item.as_ref())).collect()
 }
 
 pub(super) fn address(text: &OsStr) -> Result<SocketAddr, &'static str> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::answer::{Answer, Status};
 use super::http::Head;
@@ -43,7 +43,7 @@ impl Service for Operations {
     fn answer(&self, head: &Head<'_>, _body: &[u8]) -> Answer {
         match head.path {
             "/livez" => self.livez(),
-            "/readyz" => self.readyz(),
+            "/readyz" => self.readyz(head.query),
             "/metrics" => self.scrape(),
             "/version" => text(Status::Ok, &format!("detour {}\n", env!("CARGO_PKG_VERSION"))),
             _ => Answer::refusal(Status::NotFound),
@@ -67,8 +67,9 @@ impl Operations {
         }
     }
 
-    /// Names what is missing, then what is wrong, a line each.
-    fn readyz(&self) -> Answer {
+    /// Names what is missing, then what is wrong, a line each; then the
+    /// sources, if one of them is missing or the query asks for them.
+    fn readyz(&self, query: &str) -> Answer {
         let snapshot = self.published.load();
         let draining = self.draining.load(Ordering::Relaxed);
         let ending = draining.then(|| "missing: the process is about to end\n".to_owned());
@@ -79,6 +80,15 @@ impl Operations {
             lines.push_str("ok\n");
         }
         lines.extend(snapshot.faults.iter().map(|line| format!("fault: {line}\n")));
+        if !snapshot.missing.is_empty() || is_verbose(query) {
+            let now = SystemTime::now();
+            lines.extend(
+                snapshot
+                    .sources
+                    .iter()
+                    .map(|source| format!("source: {}: {}\n", source.name, source.describe(now))),
+            );
+        }
         text(if is_ready { Status::Ok } else { Status::ServiceUnavailable }, &lines)
     }
 
@@ -89,6 +99,11 @@ impl Operations {
             Err(_) => Answer::refusal(Status::InternalServerError),
         }
     }
+}
+
+/// Whether `verbose` is there, with whatever value, as in the API server.
+fn is_verbose(query: &str) -> bool {
+    query.split('&').any(|part| part.split('=').next() == Some("verbose"))
 }
 
 fn text(status: Status, body: &str) -> Answer {
