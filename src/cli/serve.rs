@@ -151,11 +151,12 @@ fn listen(
     let (published, metrics) = (Arc::clone(published), Arc::clone(metrics));
     let service =
         Arc::new(Admission { published: Arc::clone(&published), metrics: Arc::clone(&metrics) });
-    let admission = start("admission", config.listen, Transport::Tls(slot), limits, service)?;
+    let transport = Transport::Tls(Arc::clone(&slot));
+    let admission = start("admission", config.listen, transport, limits, service)?;
     let admission = Arc::new(admission);
     let draining = Arc::clone(draining);
     let service =
-        Arc::new(Operations { admission: Arc::clone(&admission), published, metrics, draining });
+        Arc::new(Operations { admission: Arc::clone(&admission), published, slot, metrics, draining });
     let operations =
         start("operations", config.ops_listen, Transport::Plain, operations_limits, service)?;
     log::info!(

@@ -28,7 +28,21 @@ pub enum Change {
 }
 
 impl Change {
-    /// A word for the log and for metrics.
+    /// What it did, for the log.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::New => "a new authority and certificate",
+            Self::Restore => "restored from memory",
+            Self::Renew => "a new certificate",
+            Self::Introduce => "a new authority, which signs later",
+            Self::Promote => "the next authority signs from now on",
+            Self::Replace => "a new authority in place of one that expired",
+            Self::Keep => "the authority of what is served stays trusted",
+            Self::Retire => "former authorities are trusted no longer",
+        }
+    }
+
+    /// A word for metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -120,8 +134,11 @@ impl Workshop<'_> {
         self.mint.authority(self.now, self.now + self.timing.authority_life())
     }
 
-    /// A certificate never outlives its authority.
-    fn leaf(&self, signer: &Authority) -> Result<Leaf, CertificateError> {
+    /// A new serving certificate, which does not outlive its authority.
+    ///
+    /// # Errors
+    /// As those of [`Mint`].
+    pub fn leaf(&self, signer: &Authority) -> Result<Leaf, CertificateError> {
         let ends = (self.now + self.timing.leaf_life).min(signer.span.ends);
         self.mint.leaf(signer, self.now, ends)
     }

@@ -11,14 +11,15 @@
 
 pub mod change;
 pub mod dates;
-
+pub mod keeper;
 pub mod material;
 pub mod mint;
 pub mod plan;
 pub mod secret;
+pub mod webhooks;
 
-
-
+mod report;
+mod wake;
 
 use std::time::Duration;
 

@@ -70,8 +70,9 @@ pub struct Memory {
     pub held: Option<Material>,
     /// What is served now, and its authority.
     pub served: Option<(Leaf, Authority)>,
-    /// Authorities that were in the Secret.
-    known: BTreeSet<Id>,
+    /// Authorities that were seen to be former ones: when they leave the Secret
+    /// they are not needed any more.
+    retiring: BTreeSet<Id>,
     /// Since when authorities are seen in `caBundle` without a break, in ticks.
     trusted_since: BTreeMap<Id, Duration>,
     /// Since when there is no whole content, in ticks.
@@ -86,7 +87,12 @@ impl Memory {
     pub fn observe(&mut self, secret: &Secret, bundle: &Bundle, timing: Timing, clock: Clock) {
         match secret {
             Secret::Whole(material) => {
-                self.known.extend(material.trusted());
+                let signer = material.signer.id;
+                // Somebody began anew, and may not know what others serve.
+                if self.held.as_ref().is_some_and(|held| !held.trusted().contains(&signer)) {
+                    self.retiring.clear();
+                }
+                self.retiring.extend(material.former.iter().map(|former| former.id));
                 self.held = Some(Material::clone(material));
                 self.lost_since = None;
             }
@@ -148,6 +154,9 @@ pub enum Step {
     /// `caBundle` should be written, but it was a moment ago: somebody else
     /// writes it as well.
     Contested,
+    /// Serve a certificate that is not in the Secret: what is served ends
+    /// soon, and the Secret cannot be read or written.
+    Improvise,
 }
 
 /// What to do.
@@ -179,7 +188,7 @@ impl View<'_> {
     /// Decides what to do.
     pub fn plan(&self) -> Plan {
         let step = match self.secret {
-            Secret::Unread | Secret::Foreign { .. } => Step::Rest,
+            Secret::Unread | Secret::Foreign { .. } => self.improvise(),
             Secret::Absent | Secret::Damaged { .. } => self.rebuild(),
             Secret::Whole(material) => match self.change(material) {
                 Some(change) => Step::Write(change),
@@ -209,6 +218,19 @@ impl View<'_> {
 
     fn served(&self) -> Option<&Leaf> {
         self.memory.served.as_ref().map(|(leaf, _)| leaf)
+    }
+
+    /// Without the Secret, what is remembered of it signs.
+    fn improvise(&self) -> Step {
+        let now = self.clock.now;
+        let (Some(leaf), Some(held)) = (self.served(), &self.memory.held) else {
+            return Step::Rest;
+        };
+        // Half of the time is over in which it should have been renewed.
+        let due = leaf.span.ends.saturating_sub(leaf.span.ends.saturating_sub(leaf.span.due()) / 2);
+        let is_later = held.signer.span.ends > leaf.span.ends + self.timing.skew();
+        let is_same = held.signer.id == leaf.signer;
+        if now >= due && is_later && is_same { Step::Improvise } else { Step::Rest }
     }
 
     /// What the Secret should hold, when it holds nothing that can be used.
@@ -281,10 +303,10 @@ impl View<'_> {
     fn publish(&self, material: &Material) -> Step {
         let Bundle::Held { detours, exactly, .. } = self.bundle else { return Step::Rest };
         let mut wanted = material.trusted();
-        // Somebody may serve what these signed: who saw them leave the Secret
-        // takes them away.
+        // Somebody may serve what these signed: who saw them retire takes them
+        // away.
         let strangers = detours.iter().filter(|(id, anchor)| {
-            !self.memory.known.contains(id) && anchor.ends > self.clock.now
+            !self.memory.retiring.contains(id) && anchor.ends > self.clock.now
         });
         wanted.extend(strangers.map(|(id, _)| *id));
         if exactly.as_ref() == Some(&wanted) {
