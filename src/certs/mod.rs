@@ -56,6 +56,8 @@ pub enum CertificateError {
     Generate(Box<dyn std::error::Error + Send + Sync>),
     /// An authority or a certificate that it signs cannot be made.
     Issue(&'static str),
+    /// A name that a certificate cannot be for.
+    Name(String),
     /// A change of the Secret does not fit what it holds.
     Inapplicable(&'static str),
 }
@@ -87,6 +89,7 @@ impl fmt::Display for CertificateError {
             }
             Self::Generate(_) => f.write_str("cannot make a development certificate"),
             Self::Issue(reason) => write!(f, "cannot issue a certificate: {reason}"),
+            Self::Name(name) => write!(f, "no certificate can be for {name:?}"),
             Self::Inapplicable(change) => write!(f, "the Secret is not one to {change}"),
         }
     }
@@ -103,6 +106,7 @@ impl std::error::Error for CertificateError {
             | Self::NoKey { .. }
             | Self::Mismatch { .. }
             | Self::Issue(_)
+            | Self::Name(_)
             | Self::Inapplicable(_) => None,
         }
     }

@@ -1,17 +1,24 @@
 //! `detour serve`: the webhook.
 
+use std::env;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Exit, report};
 use crate::certs::files::{Files, Watcher};
+use crate::certs::own::Timing;
+use crate::certs::own::keeper::{Keeper, Settings};
+use crate::certs::own::mint::Names;
 use crate::certs::{CertificateError, dev};
-use crate::config::{RuleSource, ServeConfig, Tls};
+use crate::client::{self, ProxyVariables};
+use crate::config::{OwnCertificates, RuleSource, ServeConfig, Tls};
+use crate::kube::{Api, CredentialError, account};
 use crate::logging;
 use crate::mapping::Mapping;
 use crate::metrics::Metrics;
@@ -34,6 +41,8 @@ const RULES_SHOWN_MAX: usize = 20;
 pub enum ServeError {
     /// There is no usable certificate.
     Certificate(CertificateError),
+    /// The API server cannot be asked.
+    Credentials(CredentialError),
     /// Fewer descriptors than connections.
     Descriptors(DescriptorShortage),
     /// A second signal came before the drain was over.
@@ -53,6 +62,7 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(error) => error.fmt(f),
+            Self::Credentials(error) => error.fmt(f),
             Self::Descriptors(error) => error.fmt(f),
             Self::Interrupted => f.write_str("a second signal ended the drain"),
             Self::Server(error) => error.fmt(f),
@@ -66,6 +76,7 @@ impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Certificate(error) => error.source(),
+            Self::Credentials(error) => error.source(),
             Self::Descriptors(error) => error.source(),
             Self::Server(error) => error.source(),
             Self::Supervise(error) => error.source(),
@@ -88,9 +99,10 @@ pub fn run(config: &ServeConfig) -> Exit {
                 ServeError::Interrupted
                 | ServeError::ThreadEnded { .. }
                 | ServeError::Supervise(_) => Exit::Failed,
-                ServeError::Certificate(_) | ServeError::Descriptors(_) | ServeError::Server(_) => {
-                    Exit::Usage
-                }
+                ServeError::Certificate(_)
+                | ServeError::Credentials(_)
+                | ServeError::Descriptors(_)
+                | ServeError::Server(_) => Exit::Usage,
             }
         }
     }
@@ -98,7 +110,11 @@ pub fn run(config: &ServeConfig) -> Exit {
 
 fn hint(error: &ServeError) -> Option<&'static str> {
     match error {
+        ServeError::Certificate(CertificateError::Name(_)) => Some("check --tls-names"),
         ServeError::Certificate(_) => Some("check --tls-cert and --tls-key"),
+        ServeError::Credentials(_) => {
+            Some("run it in a pod with a service account, or write --kubeconfig PATH")
+        }
         ServeError::Server(_) => Some("another process may listen there: check --listen"),
         ServeError::Descriptors(_) => Some("lower --max-connections, or raise ulimit -n"),
         ServeError::Interrupted | ServeError::Supervise(_) | ServeError::ThreadEnded { .. } => None,
@@ -107,8 +123,8 @@ fn hint(error: &ServeError) -> Option<&'static str> {
 
 fn serve(config: &ServeConfig) -> Result<(), ServeError> {
     let (supervisor, events) = supervise::supervisor();
-    let slot = certificate(&config.tls, &supervisor)?;
     let metrics = Arc::new(Metrics::default());
+    let slot = certificate(config, &metrics, &supervisor)?;
     let published = rules_in_force(config, &metrics, &supervisor)?;
     // Before a port answers: from then on a signal must not cut a request.
     supervisor.watch_signals().map_err(ServeError::Supervise)?;
@@ -155,8 +171,13 @@ fn listen(
     let admission = start("admission", config.listen, transport, limits, service)?;
     let admission = Arc::new(admission);
     let draining = Arc::clone(draining);
-    let service =
-        Arc::new(Operations { admission: Arc::clone(&admission), published, slot, metrics, draining });
+    let service = Arc::new(Operations {
+        admission: Arc::clone(&admission),
+        published,
+        slot,
+        metrics,
+        draining,
+    });
     let operations =
         start("operations", config.ops_listen, Transport::Plain, operations_limits, service)?;
     log::info!(
@@ -183,9 +204,23 @@ fn drain(
     supervisor.spawn_last("drain", work).map_err(ServeError::Supervise)
 }
 
-fn certificate(tls: &Tls, supervisor: &Supervisor) -> Result<Arc<TlsSlot>, ServeError> {
+fn certificate(
+    config: &ServeConfig,
+    metrics: &Arc<Metrics>,
+    supervisor: &Supervisor,
+) -> Result<Arc<TlsSlot>, ServeError> {
     let slot = Arc::new(TlsSlot::empty());
-    match tls {
+    match &config.tls {
+        Tls::Own(own) => {
+            let api = api(config.kubeconfig.as_deref())?;
+            log::info!("limits of the API server's client: {}", client::Limits::standard());
+            let settings = own_settings(own, &api)?;
+            let keeper = Keeper::new(api, settings, Arc::clone(&slot), Arc::clone(metrics));
+            keeper.watch(supervisor).map_err(ServeError::Supervise)?;
+            supervisor
+                .spawn_vital("certificate", || keeper.run())
+                .map_err(ServeError::Supervise)?;
+        }
         Tls::Dev => slot.set(dev::generate().map_err(ServeError::Certificate)?.config),
         Tls::Files { certificate, key } => {
             let files = Files { certificate: certificate.clone(), key: key.clone() };
@@ -197,6 +232,31 @@ fn certificate(tls: &Tls, supervisor: &Supervisor) -> Result<Arc<TlsSlot>, Serve
         }
     }
     Ok(slot)
+}
+
+/// The API server, as the pod's service account or by a kubeconfig.
+fn api(kubeconfig: Option<&Path>) -> Result<Api, ServeError> {
+    let variable = |name: &str| env::var(name).ok();
+    let limits = client::Limits::standard();
+    let api = match kubeconfig {
+        Some(path) => Api::from_kubeconfig(path, &ProxyVariables::read(variable), limits),
+        None => Api::in_cluster(variable, Path::new(account::DIRECTORY), limits),
+    };
+    api.map_err(ServeError::Credentials)
+}
+
+fn own_settings(own: &OwnCertificates, api: &Api) -> Result<Settings, ServeError> {
+    let namespace = own.namespace.clone().unwrap_or_else(|| api.namespace().to_owned());
+    let names = [format!("{}.{namespace}.svc", own.service)];
+    let names = Names::new(names.into_iter().chain(own.names.iter().cloned()))
+        .map_err(|name| ServeError::Certificate(CertificateError::Name(name)))?;
+    Ok(Settings {
+        namespace,
+        secret: own.secret.clone(),
+        webhooks: own.webhooks.clone(),
+        names,
+        timing: Timing { leaf_life: own.leaf_life },
+    })
 }
 
 /// Publishes the rules and keeps them up to date.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 mod policy;
 mod arguments;
+mod certificates;
 mod check;
 mod error;
 mod flags;
@@ -39,6 +40,13 @@ pub const DEFAULT_EXEMPT_NAMESPACE: &str = "kube-system";
 pub const DEFAULT_MAX_CONNECTIONS: usize = 256;
 /// Longest time between SIGTERM and the exit, when it is not given.
 pub const DEFAULT_DRAIN: Duration = Duration::from_secs(15);
+
+/// The Secret of `--tls self`, when it is not given.
+pub const DEFAULT_TLS_SECRET: &str = "detour-tls";
+/// The Service and the webhook configuration, when they are not given.
+pub const DEFAULT_NAME: &str = "detour";
+/// The life of a certificate of `--tls self`, when it is not given.
+pub const DEFAULT_LEAF_LIFE: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 /// What to do, with everything needed to do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +75,8 @@ pub struct ServeConfig {
     pub rules: RuleSource,
     /// Where the certificate comes from.
     pub tls: Tls,
+    /// How to reach the API server; none for the service account of the pod.
+    pub kubeconfig: Option<PathBuf>,
     /// What is left alone, and what is recorded.
     pub policy: Policy,
     /// Open connections on the admission port, 8 to 65,536.
@@ -115,6 +125,27 @@ pub enum Tls {
         /// The leaf's private key.
         key: PathBuf,
     },
+    /// An authority and certificates of our own, kept in a Secret.
+    Own(OwnCertificates),
+}
+
+/// What `--tls self` needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnCertificates {
+    /// The name of the Secret.
+    pub secret: String,
+    /// Its namespace, and that of the Service; none for the one that we run
+    /// in, by the service account or the kubeconfig.
+    pub namespace: Option<String>,
+    /// The Service that the API server calls.
+    pub service: String,
+    /// Further names of the certificate.
+    pub names: Vec<String>,
+    /// The webhook configuration whose `caBundle` we write; none when somebody
+    /// else does.
+    pub webhooks: Option<String>,
+    /// The life of a serving certificate, one minute to a year.
+    pub leaf_life: Duration,
 }
 
 /// How to log.

@@ -187,7 +187,7 @@ impl Keeper {
         }
     }
 
-    fn write(&self, change: Change, look: &Look, clock: Clock) -> Result<(), WriteError> {
+    fn write(&mut self, change: Change, look: &Look, clock: Clock) -> Result<(), WriteError> {
         let workshop = self.workshop(clock);
         let (found, remains): (_, &[Authority]) = match &look.secret {
             Secret::Whole(material) => (Some(&**material), &[]),
@@ -209,6 +209,7 @@ impl Keeper {
                 self.api.apply(&self.path(), &object, &manager, Conflicts::Report)?;
             }
         }
+        self.memory.held = Some(material);
         Ok(())
     }
 

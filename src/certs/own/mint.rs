@@ -28,9 +28,8 @@ impl Names {
     /// # Errors
     /// The first text that is neither.
     pub fn new(names: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let parsed = names
-            .into_iter()
-            .map(|name| ServerName::try_from(name.clone()).map_err(|_| name));
+        let parsed =
+            names.into_iter().map(|name| ServerName::try_from(name.clone()).map_err(|_| name));
         parsed.collect::<Result<_, _>>().map(Self)
     }
 

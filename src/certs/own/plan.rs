@@ -70,9 +70,10 @@ pub struct Memory {
     pub held: Option<Material>,
     /// What is served now, and its authority.
     pub served: Option<(Leaf, Authority)>,
-    /// Authorities that were seen to be former ones: when they leave the Secret
-    /// they are not needed any more.
-    retiring: BTreeSet<Id>,
+    /// Authorities that were seen to be former ones, and until when they were
+    /// to be trusted. That they are no longer in the Secret says little: it
+    /// may have been made anew by one that did not know them.
+    retiring: BTreeMap<Id, Duration>,
     /// Since when authorities are seen in `caBundle` without a break, in ticks.
     trusted_since: BTreeMap<Id, Duration>,
     /// Since when there is no whole content, in ticks.
@@ -87,12 +88,8 @@ impl Memory {
     pub fn observe(&mut self, secret: &Secret, bundle: &Bundle, timing: Timing, clock: Clock) {
         match secret {
             Secret::Whole(material) => {
-                let signer = material.signer.id;
-                // Somebody began anew, and may not know what others serve.
-                if self.held.as_ref().is_some_and(|held| !held.trusted().contains(&signer)) {
-                    self.retiring.clear();
-                }
-                self.retiring.extend(material.former.iter().map(|former| former.id));
+                let formers = material.former.iter();
+                self.retiring.extend(formers.map(|former| (former.id, material.until)));
                 self.held = Some(Material::clone(material));
                 self.lost_since = None;
             }
@@ -115,7 +112,12 @@ impl Memory {
 
     /// Since when an authority that was not seen before is there: since now,
     /// but a process that has just started finds old ones where they were.
-    fn first_seen(&self, secret: &Secret, timing: Timing, clock: Clock) -> impl Fn(Id) -> Duration + use<> {
+    fn first_seen(
+        &self,
+        secret: &Secret,
+        timing: Timing,
+        clock: Clock,
+    ) -> impl Fn(Id) -> Duration + use<> {
         let is_first = !self.is_not_the_first_look;
         let age = timing.lead() + timing.skew();
         let old = match secret {
@@ -196,7 +198,8 @@ impl View<'_> {
             },
         };
         let serve = self.serves_the_content();
-        let is_pending = !self.is_ready() || matches!(self.secret, Secret::Whole(material)
+        let is_pending = !self.is_ready()
+            || matches!(self.secret, Secret::Whole(material)
             if material.leaf.as_ref().map(|leaf| leaf.id) != self.served().map(|leaf| leaf.id));
         let look_again = match (&step, is_pending) {
             (Step::Write(_) | Step::Publish(_), _) => Duration::ZERO,
@@ -274,8 +277,7 @@ impl View<'_> {
             true => SETTLE,
             false => self.timing.lead(),
         };
-        let is_ready =
-            |next: &Authority| self.memory.is_trusted_for(next.id, lead, self.clock);
+        let is_ready = |next: &Authority| self.memory.is_trusted_for(next.id, lead, self.clock);
         if next.is_some_and(is_ready) {
             return Some(Change::Promote);
         }
@@ -303,11 +305,10 @@ impl View<'_> {
     fn publish(&self, material: &Material) -> Step {
         let Bundle::Held { detours, exactly, .. } = self.bundle else { return Step::Rest };
         let mut wanted = material.trusted();
-        // Somebody may serve what these signed: who saw them retire takes them
-        // away.
-        let strangers = detours.iter().filter(|(id, anchor)| {
-            !self.memory.retiring.contains(id) && anchor.ends > self.clock.now
-        });
+        // Somebody may serve what these signed, unless their time is over.
+        let now = self.clock.now;
+        let is_retired = |id| self.memory.retiring.get(id).is_some_and(|until| *until <= now);
+        let strangers = detours.iter().filter(|(id, anchor)| anchor.ends > now && !is_retired(id));
         wanted.extend(strangers.map(|(id, _)| *id));
         if exactly.as_ref() == Some(&wanted) {
             return Step::Rest;

@@ -35,7 +35,7 @@ impl Observer for Bell {
 
     fn in_touch(&mut self) {}
 
-    fn failed(&mut self, error: &ApiError, delay: Duration) {
+    fn failed(&mut self, error: ApiError, delay: Duration) {
         // Polling goes on, and says what is wrong.
         log::debug!("not watching, again in {delay:?}: {error}");
     }

@@ -101,9 +101,10 @@ impl Cluster {
 
     /// Whether every API server trusts an authority, however slow.
     pub(super) fn is_trusted_everywhere(&self, id: Id) -> bool {
-        let recent = self.bundles.iter().filter(|(until, _)| {
-            until.saturating_add(PROPAGATION) > self.elapsed
-        });
+        let recent = self
+            .bundles
+            .iter()
+            .filter(|(until, _)| until.saturating_add(PROPAGATION) > self.elapsed);
         recent.map(|(_, bundle)| bundle).all(|bundle| bundle.contains_key(&id))
     }
 }
@@ -154,8 +155,7 @@ impl Replica {
         let plan = view.plan();
         self.is_ready |= view.is_ready();
         if let (true, Secret::Whole(material)) = (plan.serve, &secret) {
-            self.memory.served =
-                material.leaf.clone().map(|leaf| (leaf, material.signer.clone()));
+            self.memory.served = material.leaf.clone().map(|leaf| (leaf, material.signer.clone()));
         }
         match &plan.step {
             Step::Write(change) => {
@@ -176,6 +176,7 @@ impl Replica {
                     served,
                 };
                 let material: Material = workshop.apply(*change, found, remains).unwrap();
+                self.memory.held = Some(material.clone());
                 cluster.set_secret(Secret::Whole(Box::new(material)));
             }
             Step::Publish(ids) if cluster.bundle_version == bundle_version => {

@@ -92,9 +92,17 @@ impl World {
             Turn::Restart => *replica = Replica::new(replica.skew),
             // A look that was begun is acted on first.
             _ => {
-                replica.act(cluster, matches!(turn, Turn::Lost));
-                replica.read_bundle(cluster);
-                replica.act(cluster, matches!(turn, Turn::Lost));
+                let is_lost = matches!(turn, Turn::Lost);
+                replica.act(cluster, is_lost);
+                // After a write it looks again at once.
+                let mut looks_again = true;
+                for _ in 0..3 {
+                    if looks_again {
+                        replica.read_bundle(cluster);
+                        let plan = replica.act(cluster, is_lost);
+                        looks_again = plan.is_some_and(|plan| plan.look_again.is_zero());
+                    }
+                }
             }
         }
     }
