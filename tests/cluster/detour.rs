@@ -46,6 +46,17 @@ impl Instance {
         rules: &str,
         flags: &[&str],
     ) -> Self {
+        let tls = ["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key"];
+        Self::start_with(cluster, listen, rules, &[&tls, flags].concat())
+    }
+
+    /// Starts one whose flags also say where its certificate comes from.
+    pub(crate) fn start_with(
+        cluster: &'static ControlPlane,
+        listen: SocketAddr,
+        rules: &str,
+        flags: &[&str],
+    ) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = cluster.directory.join(format!("detour-{number}"));
@@ -54,7 +65,6 @@ impl Instance {
         fs::write(directory.join("rules.yaml"), rules).unwrap();
         let mut command = Command::new(program());
         command.env_clear().current_dir(&directory).arg("serve");
-        command.args(["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key"]);
         command.args(["--rules=rules.yaml", "--log-format=json", "--ops-listen=127.0.0.1:0"]);
         command.arg(format!("--listen={listen}")).args(flags);
         let log = File::create(directory.join("detour.log")).unwrap();
