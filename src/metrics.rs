@@ -58,6 +58,14 @@ pub struct SourceMetrics {
     pub last_sync: u64,
 }
 
+/// What was done to the Secret of `--tls self`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RotationLabels {
+    /// `new`, `restore`, `renew`, `introduce`, `promote`, `replace`, `keep` or
+    /// `retire`.
+    pub change: &'static str,
+}
+
 /// All that is counted.
 pub struct Metrics {
     registry: Registry,
@@ -72,6 +80,11 @@ pub struct Metrics {
     source_last_sync: Family<SourceLabels, Gauge>,
     connections: Gauge<i64>,
     panics: Counter<u64, AtomicU64>,
+    certificate_expiry: Gauge<i64>,
+    certificate_rotations: Family<RotationLabels, Counter>,
+    certificate_failures: Counter,
+    ca_bundle_writes: Counter,
+    ca_bundle_contested: Counter,
 }
 
 impl Default for Metrics {
@@ -89,8 +102,14 @@ impl Default for Metrics {
             source_last_sync: Family::default(),
             connections: Gauge::default(),
             panics: Counter::default(),
+            certificate_expiry: Gauge::default(),
+            certificate_rotations: Family::default(),
+            certificate_failures: Counter::default(),
+            ca_bundle_writes: Counter::default(),
+            ca_bundle_contested: Counter::default(),
         };
         metrics.register();
+        metrics.register_certificates();
         metrics
     }
 }
@@ -128,6 +147,46 @@ impl Metrics {
         let help = "When a source was in order last, since 1970; 0 for never";
         let last_sync = self.source_last_sync.clone();
         registry.register_with_unit("source_last_sync_timestamp", help, Unit::Seconds, last_sync);
+    }
+
+    fn register_certificates(&mut self) {
+        let registry = &mut self.registry;
+        let help = "When the certificate that is served ends, since 1970; --tls self only";
+        let name = "certificate_expiry_timestamp";
+        registry.register_with_unit(name, help, Unit::Seconds, self.certificate_expiry.clone());
+        let help = "Changes of the Secret of --tls self that this instance made";
+        registry.register("certificate_rotations", help, self.certificate_rotations.clone());
+        let help = "Failed attempts to read or write what --tls self keeps";
+        registry.register("certificate_failures", help, self.certificate_failures.clone());
+        let help = "Writes of caBundle by this instance";
+        registry.register("ca_bundle_writes", help, self.ca_bundle_writes.clone());
+        let help = "Times that somebody else was seen to write caBundle as well";
+        registry.register("ca_bundle_contested", help, self.ca_bundle_contested.clone());
+    }
+
+    /// Sets when the certificate that is served ends, since 1970.
+    pub fn set_certificate_expiry(&self, ends: Duration) {
+        self.certificate_expiry.set(i64::try_from(ends.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a change of the Secret of `--tls self`.
+    pub fn certificate_rotation(&self, change: &'static str) {
+        self.certificate_rotations.get_or_create(&RotationLabels { change }).inc();
+    }
+
+    /// Counts a failure to read or write what `--tls self` keeps.
+    pub fn certificate_failure(&self) {
+        self.certificate_failures.inc();
+    }
+
+    /// Counts a write of `caBundle`.
+    pub fn ca_bundle_write(&self) {
+        self.ca_bundle_writes.inc();
+    }
+
+    /// Counts that somebody else writes `caBundle` as well.
+    pub fn ca_bundle_contested(&self) {
+        self.ca_bundle_contested.inc();
     }
 
     /// Counts an admission that took `duration`.

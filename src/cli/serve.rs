@@ -1,18 +1,24 @@
 //! `detour serve`: the webhook.
 
+use std::env;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Exit, report, sources};
 use crate::certs::files::{Files, Watcher};
+use crate::certs::own::Timing;
+use crate::certs::own::keeper::{Keeper, Settings};
+use crate::certs::own::mint::Names;
 use crate::certs::{CertificateError, dev};
-use crate::config::{ServeConfig, Tls};
-use crate::kube::CredentialError;
+use crate::client::{self, ProxyVariables};
+use crate::config::{OwnCertificates, ServeConfig, Tls};
+use crate::kube::{Api, CredentialError, account};
 use crate::logging;
 use crate::mapping::Mapping;
 use crate::metrics::Metrics;
@@ -31,7 +37,7 @@ const RULES_SHOWN_MAX: usize = 20;
 pub enum ServeError {
     /// There is no usable certificate.
     Certificate(CertificateError),
-    /// There is no way to the API server.
+    /// The API server cannot be asked.
     Credentials(CredentialError),
     /// Fewer descriptors than connections.
     Descriptors(DescriptorShortage),
@@ -100,8 +106,11 @@ pub fn run(config: &ServeConfig) -> Exit {
 
 fn hint(error: &ServeError) -> Option<&'static str> {
     match error {
+        ServeError::Certificate(CertificateError::Name(_)) => Some("check --tls-names"),
         ServeError::Certificate(_) => Some("check --tls-cert and --tls-key"),
-        ServeError::Credentials(_) => Some("the API server is asked for rules: check --kubeconfig"),
+        ServeError::Credentials(_) => {
+            Some("run it in a pod with a service account, or write --kubeconfig PATH")
+        }
         ServeError::Server(_) => Some("another process may listen there: check --listen"),
         ServeError::Descriptors(_) => Some("lower --max-connections, or raise ulimit -n"),
         ServeError::Interrupted | ServeError::Supervise(_) | ServeError::ThreadEnded { .. } => None,
@@ -110,9 +119,11 @@ fn hint(error: &ServeError) -> Option<&'static str> {
 
 fn serve(config: &ServeConfig) -> Result<(), ServeError> {
     let (supervisor, events) = supervise::supervisor();
-    let slot = certificate(&config.tls, &supervisor)?;
     let metrics = Arc::new(Metrics::default());
-    let published = sources::start(config, &metrics, &supervisor)?;
+    let api = config.asks_api_server().then(|| connect(config.kubeconfig.as_deref()));
+    let api = api.transpose()?;
+    let slot = certificate(config, api.as_ref(), &metrics, &supervisor)?;
+    let published = sources::start(config, api.as_ref(), &metrics, &supervisor)?;
     // Before a port answers: from then on a signal must not cut a request.
     supervisor.watch_signals().map_err(ServeError::Supervise)?;
     let draining = Arc::new(AtomicBool::new(false));
@@ -154,11 +165,17 @@ fn listen(
     let (published, metrics) = (Arc::clone(published), Arc::clone(metrics));
     let service =
         Arc::new(Admission { published: Arc::clone(&published), metrics: Arc::clone(&metrics) });
-    let admission = start("admission", config.listen, Transport::Tls(slot), limits, service)?;
+    let transport = Transport::Tls(Arc::clone(&slot));
+    let admission = start("admission", config.listen, transport, limits, service)?;
     let admission = Arc::new(admission);
     let draining = Arc::clone(draining);
-    let service =
-        Arc::new(Operations { admission: Arc::clone(&admission), published, metrics, draining });
+    let service = Arc::new(Operations {
+        admission: Arc::clone(&admission),
+        published,
+        slot,
+        metrics,
+        draining,
+    });
     let operations =
         start("operations", config.ops_listen, Transport::Plain, operations_limits, service)?;
     log::info!(
@@ -185,11 +202,26 @@ fn drain(
     supervisor.spawn_last("drain", work).map_err(ServeError::Supervise)
 }
 
-fn certificate(tls: &Tls, supervisor: &Supervisor) -> Result<Arc<TlsSlot>, ServeError> {
+fn certificate(
+    config: &ServeConfig,
+    api: Option<&Api>,
+    metrics: &Arc<Metrics>,
+    supervisor: &Supervisor,
+) -> Result<Arc<TlsSlot>, ServeError> {
     let slot = Arc::new(TlsSlot::empty());
-    match tls {
-        Tls::Dev => slot.set(dev::generate().map_err(ServeError::Certificate)?.config),
-        Tls::Files { certificate, key } => {
+    match (&config.tls, api) {
+        // Whoever asks has a client.
+        (Tls::Own(_), None) => {}
+        (Tls::Own(own), Some(api)) => {
+            let settings = own_settings(own, api)?;
+            let keeper = Keeper::new(api.clone(), settings, Arc::clone(&slot), Arc::clone(metrics));
+            keeper.watch(supervisor).map_err(ServeError::Supervise)?;
+            supervisor
+                .spawn_vital("certificate", || keeper.run())
+                .map_err(ServeError::Supervise)?;
+        }
+        (Tls::Dev, _) => slot.set(dev::generate().map_err(ServeError::Certificate)?.config),
+        (Tls::Files { certificate, key }, _) => {
             let files = Files { certificate: certificate.clone(), key: key.clone() };
             let watcher =
                 Watcher::start(files, Arc::clone(&slot)).map_err(ServeError::Certificate)?;
@@ -199,6 +231,32 @@ fn certificate(tls: &Tls, supervisor: &Supervisor) -> Result<Arc<TlsSlot>, Serve
         }
     }
     Ok(slot)
+}
+
+/// The API server that a kubeconfig names, or that of this pod's cluster.
+fn connect(kubeconfig: Option<&Path>) -> Result<Api, ServeError> {
+    let variable = |name: &str| env::var(name).ok();
+    let limits = client::Limits::standard();
+    let api = match kubeconfig {
+        Some(path) => Api::from_kubeconfig(path, &ProxyVariables::read(variable), limits),
+        None => Api::in_cluster(variable, Path::new(account::DIRECTORY), limits),
+    };
+    log::info!("limits of the API server's client: {limits}");
+    api.map_err(ServeError::Credentials)
+}
+
+fn own_settings(own: &OwnCertificates, api: &Api) -> Result<Settings, ServeError> {
+    let namespace = own.namespace.clone().unwrap_or_else(|| api.namespace().to_owned());
+    let names = [format!("{}.{namespace}.svc", own.service)];
+    let names = Names::new(names.into_iter().chain(own.names.iter().cloned()))
+        .map_err(|name| ServeError::Certificate(CertificateError::Name(name)))?;
+    Ok(Settings {
+        namespace,
+        secret: own.secret.clone(),
+        webhooks: own.webhooks.clone(),
+        names,
+        timing: Timing { leaf_life: own.leaf_life },
+    })
 }
 
 /// What somebody who tries it out needs to know.

@@ -1,14 +1,11 @@
 //! The sources of `detour serve`: a thread for each that may change.
 
-use std::env;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::serve::ServeError;
-use crate::client::{Limits, ProxyVariables};
 use crate::config::{RuleSource, ServeConfig};
+use crate::kube::Api;
 use crate::kube::limits::WatchLimits;
-use crate::kube::{Api, CredentialError, account};
 use crate::metrics::Metrics;
 use crate::rules::{self, Kind, Source, Text};
 use crate::snapshot::{Published, Snapshot};
@@ -42,15 +39,11 @@ impl Listed<'_> {
 /// Reads the rules and keeps them up to date.
 pub(super) fn start(
     config: &ServeConfig,
+    api: Option<&Api>,
     metrics: &Arc<Metrics>,
     supervisor: &Supervisor,
 ) -> Result<Arc<Published>, ServeError> {
     let listed: Vec<Listed<'_>> = config.sources.iter().flat_map(listed).collect();
-    let asks = listed.iter().any(|one| matches!(one, Listed::ConfigMap(_) | Listed::Objects(_)));
-    let api = match asks {
-        true => Some(connect(config.kubeconfig.as_deref()).map_err(ServeError::Credentials)?),
-        false => None,
-    };
     let published = Arc::new(Published::new(Snapshot::default()));
     let sinks = Sinks {
         published: Arc::clone(&published),
@@ -60,7 +53,7 @@ pub(super) fn start(
     };
     let places = board(listed.iter().map(Listed::name).collect(), sinks);
     for (one, place) in listed.into_iter().zip(places) {
-        follow(one, place, api.as_ref(), supervisor).map_err(ServeError::Supervise)?;
+        follow(one, place, api, supervisor).map_err(ServeError::Supervise)?;
     }
     Ok(published)
 }
@@ -105,15 +98,5 @@ fn follow(
         }
         // Whoever asks has a client.
         (Listed::ConfigMap(_) | Listed::Objects(_), None) => Ok(()),
-    }
-}
-
-/// The API server that a kubeconfig names, or that of this pod's cluster.
-fn connect(kubeconfig: Option<&Path>) -> Result<Api, CredentialError> {
-    let variable = |name: &str| env::var(name).ok();
-    let limits = Limits::standard();
-    match kubeconfig {
-        Some(path) => Api::from_kubeconfig(path, &ProxyVariables::read(variable), limits),
-        None => Api::in_cluster(variable, Path::new(account::DIRECTORY), limits),
     }
 }

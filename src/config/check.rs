@@ -1,10 +1,10 @@
 //! From what was written to what holds: defaults, limits, contradictions.
 
-use super::arguments::{Given, TLS_CERT, TLS_KEY};
+use super::arguments::Given;
+use super::certificates::check_tls;
 use super::flags::{Flags, ReviewFlags, ServeFlags};
 use super::policy::check_policy;
-use super::sources::{check_kubeconfig, check_sources};
-use super::syntax::TlsMode;
+use super::sources::{asks_api_server, check_kubeconfig, check_sources};
 use super::{
     Command, ConfigError, DEFAULT_DRAIN, DEFAULT_MAX_CONNECTIONS, HELP, LogConfig, NormalizeConfig,
     ReviewConfig, ServeConfig, Tls, VERSION,
@@ -12,7 +12,6 @@ use super::{
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::time::Duration;
 
 const ADMISSION_PORT: u16 = 8443;
@@ -26,7 +25,7 @@ pub(super) fn check(flags: Flags) -> Result<Command, ConfigError> {
     match flags {
         Flags::Help => Ok(Command::Help(HELP)),
         Flags::Version => Ok(Command::Version(VERSION)),
-        Flags::Serve(flags) => check_serve(*flags).map(Command::Serve),
+        Flags::Serve(flags) => check_serve(*flags).map(|config| Command::Serve(Box::new(config))),
         Flags::Review(flags) => check_review(*flags).map(Command::Review),
         Flags::Normalize(operands) => check_normalize(operands).map(Command::Normalize),
     }
@@ -39,19 +38,17 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         sources,
         kubeconfig,
         tls,
-        tls_cert,
-        tls_key,
         review,
         max_connections,
         drain_seconds,
         log_format,
         log_level,
     } = flags;
-    let tls = check_tls(tls, tls_cert, tls_key)?;
+    let tls = check_tls(tls, review.own_namespace.as_ref())?;
     let (listen, ops_listen) = check_addresses(&tls, listen, ops_listen)?;
     let (paths, policy) = check_policy(review)?;
     let sources = check_sources(sources, paths, &tls)?;
-    let kubeconfig = check_kubeconfig(kubeconfig, &sources)?;
+    let kubeconfig = check_kubeconfig(kubeconfig, asks_api_server(&sources, &tls))?;
     let max_connections = max_connections
         .map(|given| in_range(&given, MAX_CONNECTIONS_RANGE, "a number from 8 to 65536"))
         .transpose()?
@@ -100,31 +97,6 @@ fn check_normalize(operands: Vec<OsString>) -> Result<NormalizeConfig, ConfigErr
     Ok(NormalizeConfig { references })
 }
 
-fn check_tls(
-    mode: Option<Given<TlsMode>>,
-    certificate: Option<Given<PathBuf>>,
-    key: Option<Given<PathBuf>>,
-) -> Result<Tls, ConfigError> {
-    let hint = "write --tls files --tls-cert PATH --tls-key PATH, or --tls dev to try it out";
-    let mode = mode.ok_or(ConfigError::Missing { flag: "--tls", hint })?;
-    match (mode.value, certificate, key) {
-        (TlsMode::Dev, None, None) => Ok(Tls::Dev),
-        (TlsMode::Dev, Some(Given { name: this, .. }), _)
-        | (TlsMode::Dev, None, Some(Given { name: this, .. })) => {
-            let hint = "files are read with --tls files only";
-            Err(ConfigError::Contradiction { this, that: format!("{} dev", mode.name), hint })
-        }
-        (TlsMode::Files, Some(certificate), Some(key)) => {
-            Ok(Tls::Files { certificate: certificate.value, key: key.value })
-        }
-        (TlsMode::Files, certificate, _) => {
-            let flag = if certificate.is_none() { TLS_CERT.name } else { TLS_KEY.name };
-            let hint = "--tls files needs both --tls-cert PATH and --tls-key PATH";
-            Err(ConfigError::Missing { flag, hint })
-        }
-    }
-}
-
 fn check_addresses(
     tls: &Tls,
     listen: Option<Given<SocketAddr>>,
@@ -132,7 +104,7 @@ fn check_addresses(
 ) -> Result<(SocketAddr, SocketAddr), ConfigError> {
     let host = match tls {
         Tls::Dev => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        Tls::Files { .. } => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        Tls::Files { .. } | Tls::Own(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
     let or_default = |given: Option<Given<SocketAddr>>, port| {
         given.map_or(SocketAddr::new(host, port), |given| given.value)
@@ -172,6 +144,7 @@ mod tests {
     use crate::mapping::policy::Policy;
     use crate::rules::selector::Globs;
     use log::LevelFilter;
+    use std::path::PathBuf;
 
     fn command(line: &str) -> Result<Command, ConfigError> {
         parse(line.split_whitespace().map(OsString::from).collect(), &|_| None)
@@ -179,7 +152,7 @@ mod tests {
 
     fn serve(line: &str) -> ServeConfig {
         match command(&format!("serve {line}")) {
-            Ok(Command::Serve(config)) => config,
+            Ok(Command::Serve(config)) => *config,
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -221,20 +194,6 @@ mod tests {
         let (error, hint) = fault("serve --tls files --tls-cert /c --tls-key /k");
         assert_eq!(error, "--rules is missing");
         assert!(hint.contains("--rules PATH"), "{hint}");
-    }
-
-    #[test]
-    fn half_of_the_tls_flags_is_refused() {
-        for (line, error) in [
-            ("serve --rules /r", "--tls is missing"),
-            ("serve --rules /r --tls files", "--tls-cert is missing"),
-            ("serve --rules /r --tls files --tls-key /k", "--tls-cert is missing"),
-            ("serve --rules /r --tls files --tls-cert /c", "--tls-key is missing"),
-            ("serve --tls dev --tls-cert /c", "--tls-cert contradicts --tls dev"),
-            ("serve --tls dev --tls-key /k", "--tls-key contradicts --tls dev"),
-        ] {
-            assert_eq!(fault(line).0, error, "{line}");
-        }
     }
 
     #[test]

@@ -37,17 +37,40 @@ Rules (serve)
                              repeatable
                              [DETOUR_SOURCE, sources separated by commas]
                              default file
-  --kubeconfig PATH          how to reach the API server, for configmap and
-                             api                       [DETOUR_KUBECONFIG]
-                             default the service account of this pod
 
 TLS (serve)
-  --tls dev|files            dev: a certificate made at start, to try it out;
-                             files: your own; required          [DETOUR_TLS]
+  --tls self|files|dev       self: an authority and certificates of our own, in
+                             a Secret; files: your own; dev: a certificate made
+                             at start, to try it out; required  [DETOUR_TLS]
   --tls-cert PATH            PEM chain, leaf first; required with
                              --tls files                   [DETOUR_TLS_CERT]
   --tls-key PATH             PEM private key; required with
                              --tls files                    [DETOUR_TLS_KEY]
+
+Certificates of our own (serve --tls self)
+  --tls-secret NAME          the Secret, shared by all replicas; made if need be
+                             [DETOUR_TLS_SECRET] default detour-tls
+  --tls-names LIST           names and addresses of the certificate besides
+                             SERVICE.NAMESPACE.svc, separated by commas
+                             [DETOUR_TLS_NAMES] default none
+  --tls-leaf-life LIFE       of a certificate, 1m to 365d; renewed at two thirds
+                             [DETOUR_TLS_LEAF_LIFE] default 90d
+  --tls-self-patch-webhook BOOL
+                             whether caBundle of the webhook configuration is
+                             written; if false, the Secret's ca.crt belongs
+                             there  [DETOUR_TLS_SELF_PATCH_WEBHOOK] default true
+  --service NAME             the Service that the API server calls
+                             [DETOUR_SERVICE] default detour
+  --webhook-name NAME        the MutatingWebhookConfiguration
+                             [DETOUR_WEBHOOK_NAME] default detour
+  --namespace NAME           of the Secret and the Service
+                             [DETOUR_NAMESPACE] default POD_NAMESPACE, else that
+                             of the service account or the kubeconfig
+
+API server (serve with --source configmap or api, or --tls self)
+  --kubeconfig PATH          how to reach it
+                             [DETOUR_KUBECONFIG] default the service account of
+                             the pod
 
 What is left alone (serve, review)
   --exempt-namespaces LIST   globs separated by commas

@@ -15,6 +15,7 @@ use std::time::Duration;
 mod policy;
 mod sources;
 mod arguments;
+mod certificates;
 mod check;
 mod error;
 mod flags;
@@ -43,6 +44,12 @@ pub const DEFAULT_DRAIN: Duration = Duration::from_secs(15);
 
 /// Most sources of rules.
 pub const SOURCES_MAX: usize = 16;
+/// The Secret of `--tls self`, when it is not given.
+pub const DEFAULT_TLS_SECRET: &str = "detour-tls";
+/// The Service and the webhook configuration, when they are not given.
+pub const DEFAULT_NAME: &str = "detour";
+/// The life of a certificate of `--tls self`, when it is not given.
+pub const DEFAULT_LEAF_LIFE: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 /// What to do, with everything needed to do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +59,7 @@ pub enum Command {
     /// Print this text.
     Version(&'static str),
     /// `detour serve`
-    Serve(ServeConfig),
+    Serve(Box<ServeConfig>),
     /// `detour review`
     Review(ReviewConfig),
     /// `detour normalize`
@@ -81,6 +88,13 @@ pub struct ServeConfig {
     pub drain: Duration,
     /// How to log.
     pub log: LogConfig,
+}
+
+impl ServeConfig {
+    /// Whether rules or certificates are kept at the API server.
+    pub fn asks_api_server(&self) -> bool {
+        sources::asks_api_server(&self.sources, &self.tls)
+    }
 }
 
 /// What `detour review` needs.
@@ -130,6 +144,27 @@ pub enum Tls {
         /// The leaf's private key.
         key: PathBuf,
     },
+    /// An authority and certificates of our own, kept in a Secret.
+    Own(OwnCertificates),
+}
+
+/// What `--tls self` needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnCertificates {
+    /// The name of the Secret.
+    pub secret: String,
+    /// Its namespace, and that of the Service; none for the one that we run
+    /// in, by the service account or the kubeconfig.
+    pub namespace: Option<String>,
+    /// The Service that the API server calls.
+    pub service: String,
+    /// Further names of the certificate.
+    pub names: Vec<String>,
+    /// The webhook configuration whose `caBundle` we write; none when somebody
+    /// else does.
+    pub webhooks: Option<String>,
+    /// The life of a serving certificate, one minute to a year.
+    pub leaf_life: Duration,
 }
 
 /// How to log.

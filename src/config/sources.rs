@@ -16,7 +16,7 @@ pub(super) fn check_sources(
         return match (paths, tls) {
             (Some(paths), _) => Ok(vec![RuleSource::Paths(paths)]),
             (None, Tls::Dev) => Ok(vec![RuleSource::Sample]),
-            (None, Tls::Files { .. }) => {
+            (None, Tls::Files { .. } | Tls::Own(_)) => {
                 let hint = "write --rules PATH or --source api; only --tls dev has sample rules";
                 Err(ConfigError::Missing { flag: RULES.name, hint })
             }
@@ -61,21 +61,25 @@ pub(super) fn check_sources(
     }
 }
 
+/// Whether rules or certificates are kept at the API server.
+pub(super) fn asks_api_server(sources: &[RuleSource], tls: &Tls) -> bool {
+    let asks =
+        |source: &RuleSource| matches!(source, RuleSource::ConfigMap { .. } | RuleSource::Api);
+    matches!(tls, Tls::Own(_)) || sources.iter().any(asks)
+}
+
 /// Refuses a kubeconfig that nobody would read.
 pub(super) fn check_kubeconfig(
     kubeconfig: Option<Given<PathBuf>>,
-    sources: &[RuleSource],
+    asks: bool,
 ) -> Result<Option<PathBuf>, ConfigError> {
-    let Some(Given { name, value }) = kubeconfig else { return Ok(None) };
-    let asks =
-        |source: &RuleSource| matches!(source, RuleSource::ConfigMap { .. } | RuleSource::Api);
-    match sources.iter().any(asks) {
-        true => Ok(Some(value)),
-        false => Err(ConfigError::Contradiction {
+    match kubeconfig {
+        Some(Given { name, .. }) if !asks => Err(ConfigError::Contradiction {
             this: name,
-            that: "rules from files only".to_owned(),
-            hint: "the API server is asked with --source api or --source configmap:NAMESPACE/NAME",
+            that: "what needs no API server".to_owned(),
+            hint: "it is asked with --source api, --source configmap:NAMESPACE/NAME or --tls self",
         }),
+        given => Ok(given.map(|given| given.value)),
     }
 }
 
@@ -123,7 +127,7 @@ mod tests {
             ("--source file", "--rules is missing"),
             ("--source api --rules /r", "--rules contradicts --source api"),
             ("--source api --source api", "invalid value \"api\" for --source"),
-            ("--rules /r --kubeconfig /k", "--kubeconfig contradicts rules from files only"),
+            ("--rules /r --kubeconfig /k", "--kubeconfig contradicts what needs no API server"),
         ] {
             assert_eq!(sources(line, "").map_err(|(error, _)| error), Err(error.to_owned()));
         }

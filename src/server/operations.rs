@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::answer::{Answer, Status};
 use super::http::Head;
-use super::{Server, Service};
+use super::{Server, Service, TlsSlot};
 use crate::metrics::Metrics;
 use crate::snapshot::Published;
 
@@ -23,6 +23,8 @@ pub struct Operations {
     pub admission: Arc<Server>,
     /// What is served there.
     pub published: Arc<Published>,
+    /// How its certificate is doing.
+    pub slot: Arc<TlsSlot>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Whether the process is about to end.
@@ -73,13 +75,16 @@ impl Operations {
         let snapshot = self.published.load();
         let draining = self.draining.load(Ordering::Relaxed);
         let ending = draining.then(|| "missing: the process is about to end\n".to_owned());
-        let missing = snapshot.missing.iter().map(|line| format!("missing: {line}\n"));
+        let certificate = self.slot.state();
+        let missing = certificate.missing.iter().chain(&snapshot.missing);
+        let missing = missing.map(|line| format!("missing: {line}\n"));
         let mut lines: String = ending.into_iter().chain(missing).collect();
         let is_ready = lines.is_empty();
         if is_ready {
             lines.push_str("ok\n");
         }
-        lines.extend(snapshot.faults.iter().map(|line| format!("fault: {line}\n")));
+        let faults = certificate.faults.iter().chain(&snapshot.faults);
+        lines.extend(faults.map(|line| format!("fault: {line}\n")));
         if !snapshot.missing.is_empty() || is_verbose(query) {
             let now = SystemTime::now();
             lines.extend(

@@ -23,6 +23,8 @@ pub(crate) fn rules(target: &str) -> String {
     )
 }
 
+const TLS_FILES: [&str; 3] = ["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key"];
+
 /// A running instance of `detour serve`.
 pub(crate) struct Instance {
     cluster: &'static ControlPlane,
@@ -46,8 +48,7 @@ impl Instance {
         rules: &str,
         flags: &[&str],
     ) -> Self {
-        let flags = [&["--rules=rules.yaml"], flags].concat();
-        Self::start_with(cluster, listen, rules, &flags)
+        Self::start_with(cluster, listen, rules, &[&TLS_FILES, flags].concat())
     }
 
     /// Starts one that asks an API server for rules, and waits until it is
@@ -61,10 +62,13 @@ impl Instance {
 
     /// Starts one with these flags, which say where its rules come from.
     pub(crate) fn start_unready(cluster: &'static ControlPlane, flags: &[&str]) -> Self {
-        Self::start_with(cluster, SocketAddr::from(([127, 0, 0, 1], 0)), "", flags)
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_with(cluster, listen, "", &[&TLS_FILES, flags].concat())
     }
 
-    fn start_with(
+    /// Starts one with a file of rules, if there are any, whose flags also say
+    /// where its certificate comes from.
+    pub(crate) fn start_with(
         cluster: &'static ControlPlane,
         listen: SocketAddr,
         rules: &str,
@@ -78,8 +82,10 @@ impl Instance {
         fs::write(directory.join("rules.yaml"), rules).unwrap();
         let mut command = Command::new(program());
         command.env_clear().current_dir(&directory).arg("serve");
-        command.args(["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key"]);
         command.args(["--log-format=json", "--ops-listen=127.0.0.1:0"]);
+        if !rules.is_empty() {
+            command.arg("--rules=rules.yaml");
+        }
         command.arg(format!("--listen={listen}")).args(flags);
         let log = File::create(directory.join("detour.log")).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);

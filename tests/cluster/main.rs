@@ -28,6 +28,7 @@ mod wait;
 
 // What is tested in it.
 mod burst;
+mod certificates;
 mod definitions;
 mod exemptions;
 mod config_maps;

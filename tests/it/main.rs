@@ -7,6 +7,7 @@
 )]
 mod directory;
 mod oracle;
+mod own;
 mod program;
 mod fuzzed;
 mod reference;
