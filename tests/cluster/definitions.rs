@@ -1,7 +1,5 @@
 //! The custom resource definitions on a real API server.
 
-use std::sync::OnceLock;
-
 use detour::rules::schema::{definition, definition_name, plural};
 use detour::rules::{Kind, Loaded, Source, Text, load};
 use serde_json::{Value, json};
@@ -14,19 +12,19 @@ use crate::wait::wait_until;
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const KINDS: [Kind; 2] = [Kind::ClusterImageMap, Kind::ImageMap];
 
-/// Makes both definitions, once, and waits until they are served.
+/// Makes both definitions, unless they are there, and waits until they are
+/// served.
 pub(crate) fn define(cluster: &ControlPlane) {
-    static DEFINED: OnceLock<()> = OnceLock::new();
-    DEFINED.get_or_init(|| {
-        let api = cluster.api();
-        for kind in KINDS {
-            api.create(DEFINITIONS, &definition(kind));
-            let collection = format!("/apis/detour.dev/v1alpha1/{}", plural(kind));
-            wait_until("the definition is served", || {
-                api.request("GET", &collection, "application/json", &Value::Null).0 == 200
-            });
-        }
-    });
+    let api = cluster.api();
+    for kind in KINDS {
+        let (status, answer) =
+            api.request("POST", DEFINITIONS, "application/json", &definition(kind));
+        assert!([201, 409].contains(&status), "{answer}");
+        let collection = format!("/apis/detour.dev/v1alpha1/{}", plural(kind));
+        wait_until("the definition is served", || {
+            api.request("GET", &collection, "application/json", &Value::Null).0 == 200
+        });
+    }
 }
 
 fn map(name: &str, spec: &Value) -> Value {

@@ -1,49 +1,11 @@
-//! `ImageMap` and `ClusterImageMap` objects, and their definitions.
+//! `ImageMap` and `ClusterImageMap` objects.
 
 use serde_json::{Value, json};
 
 use crate::client::Api;
 use crate::control_plane::ControlPlane;
-use crate::wait::wait_until;
 
-const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const GROUP: &str = "/apis/detour.dev/v1alpha1";
-
-/// The definitions, as lax as can be: what is wrong reaches Detour.
-fn definition(kind: &str, plural: &str, scope: &str) -> Value {
-    let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.detour.dev")},
-        "spec": {
-            "group": "detour.dev", "scope": scope,
-            "names": {"kind": kind, "plural": plural},
-            "versions": [{
-                "name": "v1alpha1", "served": true, "storage": true,
-                "subresources": {"status": {}}, "schema": {"openAPIV3Schema": open},
-            }],
-        },
-    })
-}
-
-/// Makes both definitions where they are not there, and waits until they are
-/// served.
-pub(crate) fn define(cluster: &ControlPlane) {
-    let api = cluster.api();
-    let kinds = [
-        ("ClusterImageMap", "clusterimagemaps", "Cluster"),
-        ("ImageMap", "imagemaps", "Namespaced"),
-    ];
-    for (kind, plural, scope) in kinds {
-        let definition = definition(kind, plural, scope);
-        let (status, answer) = api.request("POST", DEFINITIONS, "application/json", &definition);
-        assert!([201, 409].contains(&status), "{answer}");
-        wait_until("the definition is served", || {
-            let path = format!("{GROUP}/{plural}");
-            api.request("GET", &path, "application/json", &Value::Null).0 == 200
-        });
-    }
-}
 
 /// The maps of a namespace, or the cluster's.
 pub(crate) struct Maps<'c> {

@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use crate::control_plane::{ControlPlane, shared};
+use crate::definitions::define;
 use crate::detour::Instance;
 use crate::fixture::namespace;
 use crate::forwarder;
 use crate::kube::own_plane::OwnPlane;
-use crate::maps::{Maps, define, to};
+use crate::maps::{Maps, to};
 use crate::objects::{images, pod};
 use crate::registration::{Registration, Webhook};
 use crate::wait::{wait_for, wait_until};

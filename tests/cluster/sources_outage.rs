@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::control_plane::{ControlPlane, shared};
+use crate::definitions::define;
 use crate::detour::Instance;
 use crate::fixture::is_rewritten;
 use crate::kube::own_plane::OwnPlane;
-use crate::maps::{Maps, define, to};
+use crate::maps::{Maps, to};
 use crate::objects::pod;
 use crate::registration::{Registration, Webhook};
 use crate::wait::{Together, tell, wait_until};
