@@ -28,7 +28,7 @@ const METADATA_FIELDS: [&str; 14] = [
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
 ];
-const SPEC_FIELDS: [&str; 11] = [
+pub(super) const SPEC_FIELDS: [&str; 11] = [
     "mode",
     "priority",
     "final",
@@ -42,7 +42,7 @@ const SPEC_FIELDS: [&str; 11] = [
     "default",
 ];
 /// Fields that only a `ClusterImageMap` has.
-const CLUSTER_FIELDS: [&str; 3] = ["final", "namespaces", "excludeNamespaces"];
+pub(super) const CLUSTER_FIELDS: [&str; 3] = ["final", "namespaces", "excludeNamespaces"];
 
 /// One text of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]

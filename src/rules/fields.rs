@@ -6,6 +6,9 @@ use super::node::{Field, Node, Value};
 /// Longest text in a rules document, in bytes.
 pub const TEXT_BYTES_MAX: usize = 512;
 
+/// Most items in a list or table other than the rules.
+pub const ITEMS_MAX: usize = 256;
+
 /// Walks one document; what it cannot use becomes a fault at [`Place`].
 #[derive(Debug)]
 pub(super) struct Checker {
@@ -103,9 +106,24 @@ impl Checker {
         }
     }
 
-    /// A list of texts with their lines; items that are none are faults.
-    pub(super) fn texts<'n>(&mut self, node: &'n Node, name: &str) -> Vec<(u64, &'n str)> {
+    /// A list of at most [`ITEMS_MAX`] items; one with more counts as empty.
+    pub(super) fn short_list<'n>(&mut self, node: &'n Node, name: &str) -> &'n [Node] {
         let items = self.list(node, name).unwrap_or_default();
+        if self.is_short(node.line, name, items.len()) { items } else { &[] }
+    }
+
+    /// Whether there are no more than [`ITEMS_MAX`]; a fault if there are.
+    pub(super) fn is_short(&mut self, line: u64, name: &str, items: usize) -> bool {
+        if items > ITEMS_MAX {
+            let what = format!("{name} has {items} items");
+            self.fault(line, what, format!("the limit is {ITEMS_MAX}"));
+        }
+        items <= ITEMS_MAX
+    }
+
+    /// A short list of texts with their lines; items that are none are faults.
+    pub(super) fn texts<'n>(&mut self, node: &'n Node, name: &str) -> Vec<(u64, &'n str)> {
+        let items = self.short_list(node, name);
         let text = |item: &'n Node| self.text(item, name).map(|text| (item.line, text));
         items.iter().filter_map(text).collect()
     }

@@ -13,6 +13,7 @@ pub mod names;
 mod node;
 pub mod pattern;
 mod rule;
+pub mod schema;
 mod scope;
 pub mod selector;
 pub mod target;
@@ -20,7 +21,7 @@ pub mod target;
 use std::fmt;
 
 pub use document::{Loaded, Text, load, unreadable};
-pub use fields::TEXT_BYTES_MAX;
+pub use fields::{ITEMS_MAX, TEXT_BYTES_MAX};
 
 use crate::reference::Reference;
 use pattern::Pattern;

@@ -7,7 +7,8 @@ use super::target::{self, Target, TargetError, Use};
 use super::{Action, Matcher, PatternKind, Rule, Seen, names};
 use crate::reference::{self, Reference};
 
-const RULE_FIELDS: [&str; 8] = ["name", "exact", "glob", "regex", "prefix", "on", "to", "keep"];
+pub(super) const RULE_FIELDS: [&str; 8] =
+    ["name", "exact", "glob", "regex", "prefix", "on", "to", "keep"];
 const MATCHERS: [&str; 4] = ["exact", "glob", "regex", "prefix"];
 
 /// Checks the rule at `index`; none when it has a fault.

@@ -100,6 +100,9 @@ fn check_selector(checker: &mut Checker, spec: Table<'_>) -> Selector {
             checker.fault(labels.line, "matchLabels must be a table", "write KEY: VALUE");
             return Selector::default();
         };
+        if !checker.is_short(labels.line, "matchLabels", fields.len()) {
+            return Selector::default();
+        }
         for field in fields {
             let value = checker.text(&field.node, "a label's value").map(str::to_owned);
             check_label(checker, field.line, &field.name, value.as_slice());
@@ -108,7 +111,7 @@ fn check_selector(checker: &mut Checker, spec: Table<'_>) -> Selector {
         }
     }
     if let Some(expressions) = table.get("matchExpressions") {
-        for node in checker.list(expressions, "matchExpressions").unwrap_or_default() {
+        for node in checker.short_list(expressions, "matchExpressions") {
             requirements.extend(check_expression(checker, node));
         }
     }

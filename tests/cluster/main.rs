@@ -28,6 +28,7 @@ mod wait;
 
 // What is tested in it.
 mod burst;
+mod definitions;
 mod exemptions;
 mod kube;
 mod outage;

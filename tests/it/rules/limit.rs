@@ -183,3 +183,26 @@ fn what_is_beyond_a_limit_takes_nothing_from_what_is_younger() {
     let names: Vec<&str> = merged.in_force.iter().map(|map| map.id.name.as_str()).collect();
     assert_eq!((names, out(&merged).len()), (vec!["a", "c"], 1));
 }
+
+#[test]
+fn lists_and_labels_have_a_bound() {
+    let list = |items: usize| vec!["\"a\""; items].join(", ");
+    let cases = [
+        ("namespaces", format!("namespaces: [{}]", list(257))),
+        ("excludeOwners", format!("excludeOwners: [{}]", list(257))),
+        ("matchExpressions", {
+            let one = "{key: a, operator: Exists}";
+            format!("podSelector: {{matchExpressions: [{}]}}", vec![one; 257].join(", "))
+        }),
+        ("matchLabels", {
+            let labels: Vec<String> = (0..257).map(|number| format!("a{number}: b")).collect();
+            format!("podSelector: {{matchLabels: {{{}}}}}", labels.join(", "))
+        }),
+    ];
+    for (name, field) in cases {
+        let document = cluster_map("a", &format!("{field}\nrules: [{{prefix: a.io, keep: true}}]"));
+        refuses(&document, &[&format!("{name} has 257 items"), "the limit is 256"]);
+    }
+    let document = format!("namespaces: [{}]\nrules: [{{prefix: a.io, keep: true}}]", list(256));
+    assert_eq!(load_file(&cluster_map("a", &document)).report.faults, []);
+}

@@ -9,6 +9,7 @@ mod chain;
 mod selector;
 mod limit;
 mod order;
+mod schema;
 mod conflict;
 
 use detour::rules::{Loaded, Source, Text, load};
