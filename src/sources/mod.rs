@@ -1,6 +1,8 @@
 //! Where rules come from, and how they come into force.
 
 pub mod file;
+pub mod seen;
+pub mod verdict;
 
 use std::sync::Arc;
 
