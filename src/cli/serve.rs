@@ -22,6 +22,7 @@ use crate::server::routes::{Admission, MUTATE_PATH};
 use crate::server::{self, Limits, Server, ServerError, TlsSlot, Transport};
 use crate::snapshot::{Published, Snapshot};
 use crate::sources::{Publisher, file};
+use crate::status::WriteBack;
 use crate::supervise::{self, Event, SuperviseError, Supervisor};
 
 /// The map that `--tls dev` uses when no rules are given.
@@ -114,6 +115,8 @@ fn serve(config: &ServeConfig) -> Result<(), ServeError> {
     supervisor.watch_signals().map_err(ServeError::Supervise)?;
     let draining = Arc::new(AtomicBool::new(false));
     let admission = listen(config, slot, &published, &metrics, &draining, &supervisor)?;
+    // `WriteBack::start` belongs beside the source that fills its slots.
+    let write_back: Option<WriteBack> = None;
     if config.tls == Tls::Dev {
         introduce(admission.address(), &published.load().mapping);
     }
@@ -121,7 +124,7 @@ fn serve(config: &ServeConfig) -> Result<(), ServeError> {
         match events.wait() {
             Event::Drain => {
                 draining.store(true, Ordering::Relaxed);
-                drain(Arc::clone(&admission), config.drain, &supervisor)?;
+                drain(Arc::clone(&admission), write_back.clone(), config.drain, &supervisor)?;
             }
             Event::Finished => return Ok(()),
             Event::Quit => return Err(ServeError::Interrupted),
@@ -170,14 +173,20 @@ fn listen(
 
 fn drain(
     admission: Arc<Server>,
+    write_back: Option<WriteBack>,
     duration: Duration,
     supervisor: &Supervisor,
 ) -> Result<(), ServeError> {
     admission.begin_drain();
     log::info!("draining for {duration:?}; another signal ends at once");
-    let work = move || match admission.drain(duration) {
-        0 => log::info!("drained"),
-        left => log::warn!("drained, but {left} connections were cut"),
+    let work = move || {
+        if let Some(write_back) = write_back {
+            write_back.release();
+        }
+        match admission.drain(duration) {
+            0 => log::info!("drained"),
+            left => log::warn!("drained, but {left} connections were cut"),
+        }
     };
     supervisor.spawn_last("drain", work).map_err(ServeError::Supervise)
 }

@@ -57,6 +57,8 @@ pub(super) static RULES: Flag = Flag::value("--rules", REVIEWING);
 pub(super) static TLS: Flag = Flag::value("--tls", SERVING);
 pub(super) static TLS_CERT: Flag = Flag::value("--tls-cert", SERVING);
 pub(super) static TLS_KEY: Flag = Flag::value("--tls-key", SERVING);
+pub(super) static LEASE: Flag = Flag::value("--lease", SERVING);
+pub(super) static NAMESPACE: Flag = Flag::value("--namespace", SERVING);
 pub(super) static EXEMPT_NAMESPACES: Flag = Flag::value("--exempt-namespaces", REVIEWING);
 pub(super) static EXEMPT_OWNERS: Flag = Flag::value("--exempt-owners", REVIEWING);
 pub(super) static OPT_OUT_KEYS: Flag = Flag::value("--opt-out-keys", REVIEWING);
@@ -68,13 +70,15 @@ pub(super) static LOG_FORMAT: Flag = Flag::value("--log-format", SERVING);
 pub(super) static LOG_LEVEL: Flag = Flag::value("--log-level", SERVING);
 
 /// All flags but `--help` and `--version`, in the order of the help text.
-pub(super) static FLAGS: [&Flag; 15] = [
+pub(super) static FLAGS: [&Flag; 17] = [
     &LISTEN,
     &OPS_LISTEN,
     &RULES,
     &TLS,
     &TLS_CERT,
     &TLS_KEY,
+    &LEASE,
+    &NAMESPACE,
     &EXEMPT_NAMESPACES,
     &EXEMPT_OWNERS,
     &OPT_OUT_KEYS,

@@ -4,6 +4,7 @@ use super::arguments::{Given, TLS_CERT, TLS_KEY};
 use super::flags::{Flags, ReviewFlags, ServeFlags};
 use super::policy::check_policy;
 use super::syntax::TlsMode;
+use super::write_back;
 use super::{
     Command, ConfigError, DEFAULT_DRAIN, DEFAULT_MAX_CONNECTIONS, HELP, LogConfig, NormalizeConfig,
     ReviewConfig, RuleSource, ServeConfig, Tls, VERSION,
@@ -38,6 +39,7 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         tls,
         tls_cert,
         tls_key,
+        write_back,
         review,
         max_connections,
         drain_seconds,
@@ -46,6 +48,7 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
     } = flags;
     let tls = check_tls(tls, tls_cert, tls_key)?;
     let (listen, ops_listen) = check_addresses(&tls, listen, ops_listen)?;
+    let write_back = write_back::check(write_back, review.own_namespace.as_ref())?;
     let (paths, policy) = check_policy(review)?;
     let rules = match (paths, &tls) {
         (Some(paths), _) => RuleSource::Paths(paths),
@@ -68,7 +71,17 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         format: log_format.map_or(default.format, |given| given.value),
         level: log_level.map_or(default.level, |given| given.value),
     };
-    Ok(ServeConfig { listen, ops_listen, rules, tls, policy, max_connections, drain, log })
+    Ok(ServeConfig {
+        listen,
+        ops_listen,
+        rules,
+        tls,
+        write_back,
+        policy,
+        max_connections,
+        drain,
+        log,
+    })
 }
 
 fn check_review(flags: ReviewFlags) -> Result<ReviewConfig, ConfigError> {
@@ -195,6 +208,11 @@ mod tests {
             ops_listen: ([127, 0, 0, 1], 8080).into(),
             rules: RuleSource::Sample,
             tls: Tls::Dev,
+            write_back: super::super::WriteBackConfig {
+                lease: "detour".to_owned(),
+                namespace: None,
+                instance: "detour".to_owned(),
+            },
             policy,
             max_connections: 256,
             drain: Duration::from_secs(15),

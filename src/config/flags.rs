@@ -5,6 +5,7 @@ use super::LogFormat;
 use super::arguments::{self, Arguments, Given, Variables};
 use super::error::ConfigError;
 use super::syntax::{self, TlsMode};
+use super::write_back::{self, WriteBackFlags};
 use log::LevelFilter;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ pub(super) struct ServeFlags {
     pub(super) tls: Option<Given<TlsMode>>,
     pub(super) tls_cert: Option<Given<PathBuf>>,
     pub(super) tls_key: Option<Given<PathBuf>>,
+    pub(super) write_back: WriteBackFlags,
     pub(super) review: ReviewFlags,
     pub(super) max_connections: Option<Given<u32>>,
     pub(super) drain_seconds: Option<Given<u32>>,
@@ -76,6 +78,7 @@ fn read_serve(arguments: &mut Arguments) -> Result<ServeFlags, ConfigError> {
         tls: arguments.value(&arguments::TLS, syntax::tls_mode)?,
         tls_cert: arguments.value(&arguments::TLS_CERT, syntax::path)?,
         tls_key: arguments.value(&arguments::TLS_KEY, syntax::path)?,
+        write_back: write_back::read(arguments)?,
         review: read_review(arguments)?,
         max_connections: arguments.value(&arguments::MAX_CONNECTIONS, syntax::number)?,
         drain_seconds: arguments.value(&arguments::DRAIN, syntax::seconds)?,

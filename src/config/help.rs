@@ -38,6 +38,14 @@ TLS (serve)
   --tls-key PATH             PEM private key; required with
                              --tls files                    [DETOUR_TLS_KEY]
 
+Writing back to the cluster (serve)
+  --lease NAME               the Lease by which one of the instances is chosen
+                             that writes statuses and events
+                             [DETOUR_LEASE] default detour
+  --namespace NAME           where it is
+                             [DETOUR_NAMESPACE] default POD_NAMESPACE, else that
+                             of the service account or the kubeconfig
+
 What is left alone (serve, review)
   --exempt-namespaces LIST   globs separated by commas
                              [DETOUR_EXEMPT_NAMESPACES] default kube-system
@@ -81,7 +89,8 @@ Exit codes: 0 done, 1 the work failed, 2 wrong usage or configuration.
 mod tests {
     use super::super::arguments::FLAGS;
     use super::super::{
-        DEFAULT_DRAIN, DEFAULT_EXEMPT_NAMESPACE, DEFAULT_EXEMPT_OWNERS, DEFAULT_MAX_CONNECTIONS,
+        DEFAULT_DRAIN, DEFAULT_EXEMPT_NAMESPACE, DEFAULT_EXEMPT_OWNERS, DEFAULT_LEASE,
+        DEFAULT_MAX_CONNECTIONS,
     };
     use super::*;
 
@@ -110,6 +119,7 @@ mod tests {
             assert!(entry("--exempt-owners").contains(owner), "{owner}");
         }
         assert!(entry("--exempt-namespaces").contains(DEFAULT_EXEMPT_NAMESPACE));
+        assert!(entry("--lease").contains(&format!("default {DEFAULT_LEASE}")));
         let connections = format!("default {DEFAULT_MAX_CONNECTIONS}");
         assert!(entry("--max-connections").contains(&connections));
         assert!(entry("--drain").contains(&format!("default {}", DEFAULT_DRAIN.as_secs())));

@@ -67,6 +67,13 @@ impl WriteBack {
     /// When the system gives no thread.
     pub fn start(parts: Parts, supervisor: &Supervisor) -> Result<Self, SuperviseError> {
         let Parts { api, lease_api, namespace, lease, identity, timing, slots, metrics } = parts;
+        log::info!(
+            "status and events: Lease {namespace}/{lease} as {identity}, lasts {:?}, \
+             renewed within {:?}, every {:?}",
+            timing.lease,
+            timing.renew,
+            timing.retry
+        );
         let counted = Arc::clone(&metrics);
         let (recorder, poster) = events::queue(
             api.clone(),
