@@ -15,13 +15,14 @@ use crate::keeper::Keeper;
 use crate::pki::Pki;
 use crate::wait::{DEADLINE, tail, tell, wait_until};
 
-/// Who did what to pods, with the annotations of webhooks.
+/// Who did what to pods, with the annotations of webhooks; who wrote a status.
 const AUDIT_POLICY: &str = r#"{
   "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
   "omitStages": ["RequestReceived"],
   "rules": [
     {"level": "Metadata", "verbs": ["create", "update", "patch"],
-     "resources": [{"group": "", "resources": ["pods", "pods/ephemeralcontainers"]}]},
+     "resources": [{"group": "", "resources": ["pods", "pods/ephemeralcontainers"]},
+                   {"group": "detour.dev", "resources": ["*/status"]}]},
     {"level": "None"}
   ]
 }"#;

@@ -36,5 +36,6 @@ mod records;
 mod reinvocation;
 mod rewriting;
 mod rolling;
+mod status;
 mod updates;
 mod workloads;
