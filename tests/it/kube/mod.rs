@@ -3,13 +3,16 @@
 mod account;
 mod calls;
 mod connection;
+mod events;
 mod followed;
 mod kubeconfig;
+mod lease;
 mod lists;
 mod model;
 mod proxied;
 mod reflect;
 mod script;
+mod statuses;
 mod watches;
 
 use std::path::Path;

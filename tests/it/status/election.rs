@@ -209,7 +209,7 @@ fn strangers() -> impl Strategy<Value = Option<Record>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn never_do_two_lead_and_at_last_one_does(
