@@ -9,7 +9,7 @@ use detour::kube::lease::{Candidate, Leadership, Leave, identity};
 use serde_json::{Value, json};
 
 use super::script::{Reply, Server};
-use super::{Account, GUARD, LIMITS, status};
+use super::{Account, GUARD, LIMITS, status, wait_until};
 
 const PATH: &str = "/apis/coordination.k8s.io/v1/namespaces/detour/leases/detour";
 /// So short that a test need not wait, and long enough for one call.
@@ -65,9 +65,7 @@ fn it_is_created_renewed_and_given_back() {
     let run = run(replies, TIMING);
     assert!(run.changes.recv_timeout(GUARD).unwrap());
     assert!(run.leadership.holds());
-    while run.server.lines().len() < 4 {
-        thread::yield_now();
-    }
+    wait_until("it is renewed", || run.server.lines().len() >= 4);
     run.leave.leave(GUARD);
     assert!(!run.leadership.holds());
     assert!(!run.changes.recv_timeout(GUARD).unwrap());
@@ -106,9 +104,7 @@ fn who_comes_second_waits() {
     let other = |version| Reply::json(200, &lease(version, "other"));
     let replies = vec![missing(), conflict(), other(3), other(3), other(4)];
     let run = run(replies, TIMING);
-    while run.server.lines().len() < 6 {
-        thread::yield_now();
-    }
+    wait_until("it looks again and again", || run.server.lines().len() >= 6);
     let lines = run.server.lines();
     assert!(lines[2..].iter().all(|line| line.starts_with("GET ")), "{lines:?}");
     assert!(run.changes.try_recv().is_err() && !run.leadership.holds());
@@ -120,9 +116,7 @@ fn a_leader_whose_renewal_hangs_stops_leading_by_itself() {
     let run = run(vec![missing(), stored(1), Reply::Silence], Timing { renew, ..TIMING });
     assert!(run.changes.recv_timeout(GUARD).unwrap());
     // The call hangs for as long as the test: nobody tells, and yet it is over.
-    while run.leadership.holds() {
-        thread::yield_now();
-    }
+    wait_until("it is over", || !run.leadership.holds());
 }
 
 #[test]

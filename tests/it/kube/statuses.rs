@@ -17,7 +17,7 @@ use detour::status::writer::{Slots, Writer};
 use serde_json::{Value, json};
 
 use super::script::{Reply, Server};
-use super::{Account, LIMITS, status};
+use super::{Account, LIMITS, status, wait_until};
 
 const MAPS: &str = "/apis/detour.dev/v1alpha1/namespaces/a/imagemaps";
 const APPLY: &str = "status?fieldManager=detour-status&force=true";
@@ -89,9 +89,7 @@ fn run(names: &[&str], replies: Vec<Reply>) -> Run {
 
 impl Run {
     fn wait_for(&self, metric: &str) {
-        while !self.metrics.encode().unwrap().contains(metric) {
-            thread::yield_now();
-        }
+        wait_until(metric, || self.metrics.encode().unwrap().contains(metric));
     }
 }
 
