@@ -26,7 +26,7 @@ pub(super) fn check(flags: Flags) -> Result<Command, ConfigError> {
     match flags {
         Flags::Help => Ok(Command::Help(HELP)),
         Flags::Version => Ok(Command::Version(VERSION)),
-        Flags::Serve(flags) => check_serve(*flags).map(Command::Serve),
+        Flags::Serve(flags) => check_serve(*flags).map(Box::new).map(Command::Serve),
         Flags::Review(flags) => check_review(*flags).map(Command::Review),
         Flags::Normalize(operands) => check_normalize(operands).map(Command::Normalize),
     }
@@ -185,7 +185,7 @@ mod tests {
 
     fn serve(line: &str) -> ServeConfig {
         match command(&format!("serve {line}")) {
-            Ok(Command::Serve(config)) => config,
+            Ok(Command::Serve(config)) => *config,
             other => panic!("{line}: {other:?}"),
         }
     }

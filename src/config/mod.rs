@@ -50,7 +50,7 @@ pub enum Command {
     /// Print this text.
     Version(&'static str),
     /// `detour serve`
-    Serve(ServeConfig),
+    Serve(Box<ServeConfig>),
     /// `detour review`
     Review(ReviewConfig),
     /// `detour normalize`

@@ -144,7 +144,9 @@ impl Elector {
             return Step::Wait(self.next - now);
         }
         let is_anothers = !self.holder().is_empty() && self.holder() != self.identity;
-        if !self.is_fresh && !(self.is_leaving && is_anothers) {
+        // Who leaves what is another's need not know any more.
+        let is_known = self.is_fresh || self.is_leaving && is_anothers;
+        if !is_known {
             return Step::Read;
         }
         let Some(record) = self.record(now, wall) else {

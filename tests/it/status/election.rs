@@ -54,6 +54,8 @@ struct World {
     version: u64,
     candidates: Vec<Candidate>,
     flights: Vec<Flight>,
+    /// Does nothing for a while, and hears nothing.
+    halted: Option<usize>,
     born: usize,
 }
 
@@ -79,7 +81,7 @@ impl World {
             SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 * index as u64) + self.now / 3;
         let now = self.now;
         let candidate = &mut self.candidates[index];
-        if candidate.is_busy {
+        if candidate.is_busy || self.halted == Some(index) {
             return;
         }
         let clock = candidate.clock(now);
@@ -117,7 +119,8 @@ impl World {
     }
 
     fn deliver(&mut self, flight: usize) {
-        if self.flights[flight].answer.is_none() {
+        let Flight { candidate, answer, .. } = &self.flights[flight];
+        if answer.is_none() || self.halted == Some(*candidate) {
             return;
         }
         let Flight { candidate, answer, is_lost, .. } = self.flights.remove(flight);
@@ -163,8 +166,9 @@ impl World {
             5..=8 if flights > 0 => self.serve(who % flights),
             9..=12 if flights > 0 => self.deliver(who % flights),
             13 if flights > 0 => self.lose(who % flights),
-            14 if who % 5 == 0 => self.crash(index),
-            15 if who % 5 == 0 => self.candidates[index].elector.leave(),
+            14 if who.is_multiple_of(5) => self.crash(index),
+            15 if who.is_multiple_of(5) => self.candidates[index].elector.leave(),
+            16 => self.halted = who.checked_sub(20).map(|_| index),
             _ => {}
         }
     }
@@ -190,7 +194,7 @@ impl World {
 }
 
 fn actions() -> impl Strategy<Value = Vec<(u8, usize, u64)>> {
-    vec((0u8..16, 0usize..60, prop_oneof![Just(0), 0u64..400, 0u64..4_000]), 1..400)
+    vec((0u8..17, 0usize..60, prop_oneof![Just(0), 0u64..400, 0u64..4_000]), 1..400)
 }
 
 fn rates() -> impl Strategy<Value = Vec<f64>> {
@@ -223,6 +227,7 @@ proptest! {
             prop_assert!(world.leaders() <= 1, "{} lead", world.leaders());
         }
         // Who left does not come back; one at least is there to lead.
+        world.halted = None;
         world.crash(0);
         world.calm(120);
         prop_assert_eq!(world.leaders(), 1);
@@ -286,6 +291,17 @@ fn a_record_says_who_leads_since_when_and_how_often_that_changed() {
     assert_eq!(written(&mut elector, 3, 4), left);
     let now = Duration::from_secs(9);
     assert_eq!(elector.step(now, SystemTime::UNIX_EPOCH, 0.0), Step::Done);
+}
+
+#[test]
+fn an_answer_that_comes_late_does_not_make_a_leader_longer() {
+    let mut elector = Elector::new("a".to_owned(), TIMING);
+    elector.read(None, Duration::ZERO);
+    let step = elector.step(Duration::ZERO, SystemTime::UNIX_EPOCH, 0.0);
+    assert!(matches!(step, Step::Write { .. }), "{step:?}");
+    elector.written("1".to_owned(), Duration::from_secs(9), 0.0);
+    assert!(elector.leads(Duration::from_secs(9)));
+    assert!(!elector.leads(Duration::from_secs(10)));
 }
 
 #[test]
