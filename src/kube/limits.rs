@@ -21,7 +21,8 @@ pub struct WatchLimits {
     pub page_objects: u32,
     /// Bytes of one event.
     pub event_bytes: usize,
-    /// Bytes of all objects together, as JSON. 200,000 rules take a quarter.
+    /// Bytes of all objects together, as JSON: as many as of one rules file.
+    /// While a list replaces another, both are in memory.
     pub set_bytes: usize,
     /// How long the server is asked to keep a watch; a quarter less for some,
     /// so that replicas do not come back at the same moment.
@@ -54,7 +55,7 @@ impl WatchLimits {
         Self {
             page_objects: 100,
             event_bytes: OBJECT_BYTES_MAX,
-            set_bytes: 128 * 1024 * 1024,
+            set_bytes: 32 * 1024 * 1024,
             watch: Duration::from_secs(60),
             slack: Duration::from_secs(10),
             watch_min: Duration::from_secs(1),
@@ -102,7 +103,7 @@ mod tests {
     fn every_number_is_printed() {
         assert_eq!(
             WatchLimits::standard().to_string(),
-            "list 100 objects at once, event 8388608 bytes, all objects 134217728 bytes, \
+            "list 100 objects at once, event 8388608 bytes, all objects 33554432 bytes, \
              watch 60s and 10s, at least 1s, list after 3 failures, delay 800ms to 30s, \
              slow 5s to 60s, calm 120s"
         );

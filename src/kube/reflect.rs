@@ -206,7 +206,7 @@ impl Reflector {
             State::Watching { .. } => match after(error) {
                 After::List => self.state = State::beginning(),
                 After::Watch => {}
-                After::Doubt if self.has_told => self.silent = 0,
+                After::Doubt if self.has_told => {}
                 After::Doubt => self.count_silent(),
             },
         }

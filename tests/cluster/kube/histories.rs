@@ -153,10 +153,8 @@ fn a_version_or_a_continuation_that_is_none_is_refused() {
     let Some(cluster) = shared() else { return };
     let namespace = namespace(cluster, "none");
     let (api, selection) = (api(cluster), ours(&namespace));
-    let error = match api.watch(&selection, "none", Duration::from_secs(60), &LIMITS) {
-        Ok(_) => panic!("it watches"),
-        Err(error) => error,
-    };
+    let watched = api.watch(&selection, "none", Duration::from_secs(60), &LIMITS);
+    let Err(error) = watched else { panic!("it watches") };
     // The server does not blame the version: three of these lead to a list.
     assert!(matches!(error.kind, ErrorKind::Unavailable { status: 500, .. }), "{error:?}");
     let error = api.list(&selection, 1, Some("none")).unwrap_err();

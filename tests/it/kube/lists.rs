@@ -158,6 +158,7 @@ fn a_token_that_was_renewed_goes_on_with_the_watch() {
     ]);
     follow(&server, QUICK, |watch| {
         assert_eq!(watch.objects(), "one:1");
+        server.wait_for_requests(2);
         watch.account.write("token", "second");
         open.send(()).unwrap();
         watch.until("one:1 two:2");

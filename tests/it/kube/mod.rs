@@ -9,6 +9,7 @@ mod kubeconfig;
 mod lease;
 mod lists;
 mod model;
+mod properties;
 mod proxied;
 mod reflect;
 mod script;

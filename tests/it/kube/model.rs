@@ -1,7 +1,9 @@
 //! An API server in memory, for one kind of objects, that remembers its history.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use detour::client::{ClientError, Phase};
 use detour::kube::{ErrorKind, Event, List, Object, Objects};
 use serde_json::json;
 
@@ -133,4 +135,23 @@ pub(super) fn state(objects: &Objects) -> State {
         (key.name.clone(), (metadata.resource_version.clone(), metadata.uid.clone()))
     });
     pairs.collect()
+}
+
+/// Everything that may go wrong, by number.
+pub(super) fn error(number: u8) -> ErrorKind {
+    let message = String::new();
+    match number % 12 {
+        0 => ErrorKind::NotFound(message),
+        1 => ErrorKind::Forbidden(message),
+        2 => ErrorKind::Unauthorized(message),
+        3 => ErrorKind::Gone(message),
+        4 => ErrorKind::Invalid(message),
+        5 => ErrorKind::TooManyRequests { retry_after: Some(Duration::from_secs(5)), message },
+        6 => ErrorKind::Unavailable { status: 504, retry_after: None, message },
+        7 => ErrorKind::Unreachable(ClientError::Deadline(Phase::Body)),
+        8 => ErrorKind::Unreachable(ClientError::NoAddress),
+        9 => ErrorKind::TooLarge(1),
+        10 => ErrorKind::Malformed(message),
+        _ => ErrorKind::Refused { status: 302, message },
+    }
 }

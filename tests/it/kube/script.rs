@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use rcgen::{CertificateParams, KeyPair};
 use rustls::crypto::ring;
@@ -175,6 +176,15 @@ impl Server {
     /// Method, path and query of the requests that came so far.
     pub(super) fn lines(&self) -> Vec<String> {
         self.received().into_iter().map(|received| received.line).collect()
+    }
+
+    /// Waits until so many requests came.
+    pub(super) fn wait_for_requests(&self, count: usize) {
+        let begin = Instant::now();
+        while self.shared.received.lock().unwrap().len() < count {
+            assert!(begin.elapsed() < GUARD, "fewer than {count} requests");
+            thread::yield_now();
+        }
     }
 
     /// How many connections there were so far.
