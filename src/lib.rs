@@ -8,7 +8,7 @@
 //! bytes ──►  review ──► pod ──► mapping::decide ──► records, patch ──► review ──►  bytes
 //!            └───────────────────────▲──────────────────────────┘
 //!                                    │ Arc<Snapshot>, taken once per request
-//!   sources::file ──► rules (load, merge) ──► mapping (compile) ──► snapshot
+//!   sources::{file, config_map, api} ──► board ──► rules (load, merge) ──► mapping (compile) ──► snapshot
 //!   server::{listener, stream, http, routes} ──► admission::admit      certs ──► server::TlsSlot
 //! ```
 //!

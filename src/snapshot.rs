@@ -4,6 +4,8 @@
 //! that alone; a reader never waits for a writer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
@@ -18,6 +20,71 @@ pub struct Snapshot {
     pub missing: Vec<String>,
     /// One line for each thing that is wrong, ready or not.
     pub faults: Vec<String>,
+    /// The sources of the rules.
+    pub sources: Vec<SourceView>,
+}
+
+/// What an operator sees of a source.
+#[derive(Debug, Clone)]
+pub struct SourceView {
+    /// As in `--source`.
+    pub name: String,
+    /// Whether it was read well at least once.
+    pub is_synced: bool,
+    /// Its rules in force.
+    pub rules: usize,
+    /// Its maps that are out of force.
+    pub out_of_force: usize,
+    /// Why it is empty although nothing is wrong.
+    pub note: Option<String>,
+    /// What is wrong; none while all is well.
+    pub troubles: Vec<Trouble>,
+    /// When it was in order last, in seconds since 1970; 0 for never. Goes on
+    /// while the snapshot stays.
+    pub last_sync: Arc<AtomicU64>,
+}
+
+/// Something wrong with a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Since when.
+    pub since: SystemTime,
+    /// What, for people.
+    pub lines: Vec<String>,
+}
+
+impl SourceView {
+    /// The source in one line.
+    pub fn describe(&self, now: SystemTime) -> String {
+        let mut line = match self.is_synced {
+            true => format!("{} rules in force", self.rules),
+            false => "not synced yet".to_owned(),
+        };
+        if self.out_of_force > 0 {
+            line += &format!(", {} maps out of force", self.out_of_force);
+        }
+        let last_sync = self.last_sync.load(Ordering::Relaxed);
+        if last_sync > 0 {
+            line += &format!(", in order {} s ago", seconds(now).saturating_sub(last_sync));
+        }
+        if let Some(note) = &self.note {
+            line += &format!(", {note}");
+        }
+        for trouble in &self.troubles {
+            let age = seconds(now).saturating_sub(seconds(trouble.since));
+            let first = trouble.lines.first().map_or("", String::as_str);
+            line += &format!(", for {age} s: {first}");
+            if trouble.lines.len() > 1 {
+                line += &format!(" and {} more", trouble.lines.len() - 1);
+            }
+        }
+        line
+    }
+}
+
+/// Whole seconds since 1970; 0 before.
+pub fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// The place where the snapshot stands.

@@ -5,6 +5,7 @@
 
 pub mod dev;
 pub mod files;
+pub mod own;
 
 use std::fmt;
 use std::io;
@@ -53,6 +54,12 @@ pub enum CertificateError {
     },
     /// The development certificate cannot be made.
     Generate(Box<dyn std::error::Error + Send + Sync>),
+    /// An authority or a certificate that it signs cannot be made.
+    Issue(&'static str),
+    /// A name that a certificate cannot be for.
+    Name(String),
+    /// A change of the Secret does not fit what it holds.
+    Inapplicable(&'static str),
 }
 
 impl fmt::Display for CertificateError {
@@ -81,6 +88,9 @@ impl fmt::Display for CertificateError {
                 write!(f, "cannot serve {} with {}", certificate.display(), key.display())
             }
             Self::Generate(_) => f.write_str("cannot make a development certificate"),
+            Self::Issue(reason) => write!(f, "cannot issue a certificate: {reason}"),
+            Self::Name(name) => write!(f, "no certificate can be for {name:?}"),
+            Self::Inapplicable(change) => write!(f, "the Secret is not one to {change}"),
         }
     }
 }
@@ -94,7 +104,10 @@ impl std::error::Error for CertificateError {
             Self::TooLarge { .. }
             | Self::NoCertificate { .. }
             | Self::NoKey { .. }
-            | Self::Mismatch { .. } => None,
+            | Self::Mismatch { .. }
+            | Self::Issue(_)
+            | Self::Name(_)
+            | Self::Inapplicable(_) => None,
         }
     }
 }

@@ -1,32 +1,35 @@
 //! `detour serve`: the webhook.
 
+use std::env;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Exit, report};
+use super::{Exit, report, sources, write_back};
 use crate::certs::files::{Files, Watcher};
+use crate::certs::own::Timing;
+use crate::certs::own::keeper::{Keeper, Settings};
+use crate::certs::own::mint::Names;
 use crate::certs::{CertificateError, dev};
-use crate::config::{RuleSource, ServeConfig, Tls};
+use crate::client::{self, ProxyVariables};
+use crate::config::{OwnCertificates, ServeConfig, Tls};
+use crate::kube::{Api, CredentialError, account};
 use crate::logging;
 use crate::mapping::Mapping;
 use crate::metrics::Metrics;
-use crate::rules::{self, Source, Text};
 use crate::server::limits::{self, DescriptorShortage};
-use crate::server::operations::Operations;
+use crate::server::operations::{Notes, Operations};
 use crate::server::routes::{Admission, MUTATE_PATH};
 use crate::server::{self, Limits, Server, ServerError, TlsSlot, Transport};
-use crate::snapshot::{Published, Snapshot};
-use crate::sources::{Publisher, file};
+use crate::snapshot::Published;
 use crate::status::WriteBack;
 use crate::supervise::{self, Event, SuperviseError, Supervisor};
 
-/// The map that `--tls dev` uses when no rules are given.
-const SAMPLE: &str = include_str!("../../examples/rules.yaml");
 /// Most rules that are shown at start.
 const RULES_SHOWN_MAX: usize = 20;
 
@@ -35,6 +38,8 @@ const RULES_SHOWN_MAX: usize = 20;
 pub enum ServeError {
     /// There is no usable certificate.
     Certificate(CertificateError),
+    /// The API server cannot be asked.
+    Credentials(CredentialError),
     /// Fewer descriptors than connections.
     Descriptors(DescriptorShortage),
     /// A second signal came before the drain was over.
@@ -54,6 +59,7 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(error) => error.fmt(f),
+            Self::Credentials(error) => error.fmt(f),
             Self::Descriptors(error) => error.fmt(f),
             Self::Interrupted => f.write_str("a second signal ended the drain"),
             Self::Server(error) => error.fmt(f),
@@ -67,6 +73,7 @@ impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Certificate(error) => error.source(),
+            Self::Credentials(error) => error.source(),
             Self::Descriptors(error) => error.source(),
             Self::Server(error) => error.source(),
             Self::Supervise(error) => error.source(),
@@ -89,9 +96,10 @@ pub fn run(config: &ServeConfig) -> Exit {
                 ServeError::Interrupted
                 | ServeError::ThreadEnded { .. }
                 | ServeError::Supervise(_) => Exit::Failed,
-                ServeError::Certificate(_) | ServeError::Descriptors(_) | ServeError::Server(_) => {
-                    Exit::Usage
-                }
+                ServeError::Certificate(_)
+                | ServeError::Credentials(_)
+                | ServeError::Descriptors(_)
+                | ServeError::Server(_) => Exit::Usage,
             }
         }
     }
@@ -99,7 +107,11 @@ pub fn run(config: &ServeConfig) -> Exit {
 
 fn hint(error: &ServeError) -> Option<&'static str> {
     match error {
+        ServeError::Certificate(CertificateError::Name(_)) => Some("check --tls-names"),
         ServeError::Certificate(_) => Some("check --tls-cert and --tls-key"),
+        ServeError::Credentials(_) => {
+            Some("run it in a pod with a service account, or write --kubeconfig PATH")
+        }
         ServeError::Server(_) => Some("another process may listen there: check --listen"),
         ServeError::Descriptors(_) => Some("lower --max-connections, or raise ulimit -n"),
         ServeError::Interrupted | ServeError::Supervise(_) | ServeError::ThreadEnded { .. } => None,
@@ -108,15 +120,18 @@ fn hint(error: &ServeError) -> Option<&'static str> {
 
 fn serve(config: &ServeConfig) -> Result<(), ServeError> {
     let (supervisor, events) = supervise::supervisor();
-    let slot = certificate(&config.tls, &supervisor)?;
     let metrics = Arc::new(Metrics::default());
-    let published = rules_in_force(config, &metrics, &supervisor)?;
+    let api = config.asks_api_server().then(|| connect(config, client::Limits::standard()));
+    let api = api.transpose()?;
+    let slot = certificate(config, api.as_ref(), &metrics, &supervisor)?;
+    let (published, slots) = sources::start(config, api.as_ref(), &metrics, &supervisor)?;
+    let write_back = write_back::start(config, api.as_ref(), slots, &metrics, &supervisor)?;
     // Before a port answers: from then on a signal must not cut a request.
     supervisor.watch_signals().map_err(ServeError::Supervise)?;
     let draining = Arc::new(AtomicBool::new(false));
-    let admission = listen(config, slot, &published, &metrics, &draining, &supervisor)?;
-    // `WriteBack::start` belongs beside the source that fills its slots.
-    let write_back: Option<WriteBack> = None;
+    let told = write_back.clone();
+    let notes = Box::new(move || told.as_ref().map_or_else(Vec::new, |told| told.notices.lines()));
+    let admission = listen(config, slot, &published, &metrics, notes, &draining, &supervisor)?;
     if config.tls == Tls::Dev {
         introduce(admission.address(), &published.load().mapping);
     }
@@ -139,6 +154,7 @@ fn listen(
     slot: Arc<TlsSlot>,
     published: &Arc<Published>,
     metrics: &Arc<Metrics>,
+    notes: Notes,
     draining: &Arc<AtomicBool>,
     supervisor: &Supervisor,
 ) -> Result<Arc<Server>, ServeError> {
@@ -154,11 +170,18 @@ fn listen(
     let (published, metrics) = (Arc::clone(published), Arc::clone(metrics));
     let service =
         Arc::new(Admission { published: Arc::clone(&published), metrics: Arc::clone(&metrics) });
-    let admission = start("admission", config.listen, Transport::Tls(slot), limits, service)?;
+    let transport = Transport::Tls(Arc::clone(&slot));
+    let admission = start("admission", config.listen, transport, limits, service)?;
     let admission = Arc::new(admission);
     let draining = Arc::clone(draining);
-    let service =
-        Arc::new(Operations { admission: Arc::clone(&admission), published, metrics, draining });
+    let service = Arc::new(Operations {
+        admission: Arc::clone(&admission),
+        published,
+        slot,
+        metrics,
+        notes,
+        draining,
+    });
     let operations =
         start("operations", config.ops_listen, Transport::Plain, operations_limits, service)?;
     log::info!(
@@ -191,11 +214,26 @@ fn drain(
     supervisor.spawn_last("drain", work).map_err(ServeError::Supervise)
 }
 
-fn certificate(tls: &Tls, supervisor: &Supervisor) -> Result<Arc<TlsSlot>, ServeError> {
+fn certificate(
+    config: &ServeConfig,
+    api: Option<&Api>,
+    metrics: &Arc<Metrics>,
+    supervisor: &Supervisor,
+) -> Result<Arc<TlsSlot>, ServeError> {
     let slot = Arc::new(TlsSlot::empty());
-    match tls {
-        Tls::Dev => slot.set(dev::generate().map_err(ServeError::Certificate)?.config),
-        Tls::Files { certificate, key } => {
+    match (&config.tls, api) {
+        // Whoever asks has a client.
+        (Tls::Own(_), None) => {}
+        (Tls::Own(own), Some(api)) => {
+            let settings = own_settings(own, api)?;
+            let keeper = Keeper::new(api.clone(), settings, Arc::clone(&slot), Arc::clone(metrics));
+            keeper.watch(supervisor).map_err(ServeError::Supervise)?;
+            supervisor
+                .spawn_vital("certificate", || keeper.run())
+                .map_err(ServeError::Supervise)?;
+        }
+        (Tls::Dev, _) => slot.set(dev::generate().map_err(ServeError::Certificate)?.config),
+        (Tls::Files { certificate, key }, _) => {
             let files = Files { certificate: certificate.clone(), key: key.clone() };
             let watcher =
                 Watcher::start(files, Arc::clone(&slot)).map_err(ServeError::Certificate)?;
@@ -207,33 +245,29 @@ fn certificate(tls: &Tls, supervisor: &Supervisor) -> Result<Arc<TlsSlot>, Serve
     Ok(slot)
 }
 
-/// Publishes the rules and keeps them up to date.
-fn rules_in_force(
-    config: &ServeConfig,
-    metrics: &Arc<Metrics>,
-    supervisor: &Supervisor,
-) -> Result<Arc<Published>, ServeError> {
-    let missing = vec!["rules".to_owned()];
-    let published = Arc::new(Published::new(Snapshot { missing, ..Snapshot::default() }));
-    let publisher = Publisher {
-        published: Arc::clone(&published),
-        policy: config.policy.clone(),
-        metrics: Arc::clone(metrics),
+/// The API server that a kubeconfig names, or that of this pod's cluster.
+pub(super) fn connect(config: &ServeConfig, limits: client::Limits) -> Result<Api, ServeError> {
+    let variable = |name: &str| env::var(name).ok();
+    let api = match config.kubeconfig.as_deref() {
+        Some(path) => Api::from_kubeconfig(path, &ProxyVariables::read(variable), limits),
+        None => Api::in_cluster(variable, Path::new(account::DIRECTORY), limits),
     };
-    match &config.rules {
-        RuleSource::Sample => {
-            let sample = Text { name: "the sample".to_owned(), content: SAMPLE.to_owned() };
-            publisher.publish(rules::load(Source::File, &[sample]));
-        }
-        RuleSource::Paths(paths) => {
-            let (watcher, loaded) = file::Watcher::start(paths.clone());
-            publisher.publish(loaded);
-            supervisor
-                .spawn_vital("rules", move || watcher.run(|loaded| publisher.publish(loaded)))
-                .map_err(ServeError::Supervise)?;
-        }
-    }
-    Ok(published)
+    log::info!("limits of the API server's client: {limits}");
+    api.map_err(ServeError::Credentials)
+}
+
+fn own_settings(own: &OwnCertificates, api: &Api) -> Result<Settings, ServeError> {
+    let namespace = own.namespace.clone().unwrap_or_else(|| api.namespace().to_owned());
+    let names = [format!("{}.{namespace}.svc", own.service)];
+    let names = Names::new(names.into_iter().chain(own.names.iter().cloned()))
+        .map_err(|name| ServeError::Certificate(CertificateError::Name(name)))?;
+    Ok(Settings {
+        namespace,
+        secret: own.secret.clone(),
+        webhooks: own.webhooks.clone(),
+        names,
+        timing: Timing { leaf_life: own.leaf_life },
+    })
 }
 
 /// What somebody who tries it out needs to know.

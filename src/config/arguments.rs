@@ -54,11 +54,19 @@ const REVIEWING: &[&str] = &[SERVE, REVIEW];
 pub(super) static LISTEN: Flag = Flag::value("--listen", SERVING);
 pub(super) static OPS_LISTEN: Flag = Flag::value("--ops-listen", SERVING);
 pub(super) static RULES: Flag = Flag::value("--rules", REVIEWING);
+pub(super) static SOURCE: Flag = Flag::value("--source", SERVING);
 pub(super) static TLS: Flag = Flag::value("--tls", SERVING);
 pub(super) static TLS_CERT: Flag = Flag::value("--tls-cert", SERVING);
 pub(super) static TLS_KEY: Flag = Flag::value("--tls-key", SERVING);
-pub(super) static LEASE: Flag = Flag::value("--lease", SERVING);
+pub(super) static TLS_SECRET: Flag = Flag::value("--tls-secret", SERVING);
+pub(super) static TLS_NAMES: Flag = Flag::value("--tls-names", SERVING);
+pub(super) static TLS_LEAF_LIFE: Flag = Flag::value("--tls-leaf-life", SERVING);
+pub(super) static TLS_SELF_PATCH_WEBHOOK: Flag = Flag::value("--tls-self-patch-webhook", SERVING);
+pub(super) static SERVICE: Flag = Flag::value("--service", SERVING);
+pub(super) static WEBHOOK_NAME: Flag = Flag::value("--webhook-name", SERVING);
 pub(super) static NAMESPACE: Flag = Flag::value("--namespace", SERVING);
+pub(super) static KUBECONFIG: Flag = Flag::value("--kubeconfig", SERVING);
+pub(super) static LEASE: Flag = Flag::value("--lease", SERVING);
 pub(super) static EXEMPT_NAMESPACES: Flag = Flag::value("--exempt-namespaces", REVIEWING);
 pub(super) static EXEMPT_OWNERS: Flag = Flag::value("--exempt-owners", REVIEWING);
 pub(super) static OPT_OUT_KEYS: Flag = Flag::value("--opt-out-keys", REVIEWING);
@@ -70,15 +78,23 @@ pub(super) static LOG_FORMAT: Flag = Flag::value("--log-format", SERVING);
 pub(super) static LOG_LEVEL: Flag = Flag::value("--log-level", SERVING);
 
 /// All flags but `--help` and `--version`, in the order of the help text.
-pub(super) static FLAGS: [&Flag; 17] = [
+pub(super) static FLAGS: [&Flag; 25] = [
     &LISTEN,
     &OPS_LISTEN,
     &RULES,
+    &SOURCE,
     &TLS,
     &TLS_CERT,
     &TLS_KEY,
-    &LEASE,
+    &TLS_SECRET,
+    &TLS_NAMES,
+    &TLS_LEAF_LIFE,
+    &TLS_SELF_PATCH_WEBHOOK,
+    &SERVICE,
+    &WEBHOOK_NAME,
     &NAMESPACE,
+    &KUBECONFIG,
+    &LEASE,
     &EXEMPT_NAMESPACES,
     &EXEMPT_OWNERS,
     &OPT_OUT_KEYS,

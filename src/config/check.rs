@@ -1,18 +1,18 @@
 //! From what was written to what holds: defaults, limits, contradictions.
 
-use super::arguments::{Given, TLS_CERT, TLS_KEY};
+use super::arguments::Given;
+use super::certificates::check_tls;
 use super::flags::{Flags, ReviewFlags, ServeFlags};
 use super::policy::check_policy;
-use super::syntax::TlsMode;
+use super::sources::{asks_api_server, check_kubeconfig, check_sources};
 use super::write_back;
 use super::{
     Command, ConfigError, DEFAULT_DRAIN, DEFAULT_MAX_CONNECTIONS, HELP, LogConfig, NormalizeConfig,
-    ReviewConfig, RuleSource, ServeConfig, Tls, VERSION,
+    ReviewConfig, ServeConfig, Tls, VERSION,
 };
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::time::Duration;
 
 const ADMISSION_PORT: u16 = 8443;
@@ -26,7 +26,7 @@ pub(super) fn check(flags: Flags) -> Result<Command, ConfigError> {
     match flags {
         Flags::Help => Ok(Command::Help(HELP)),
         Flags::Version => Ok(Command::Version(VERSION)),
-        Flags::Serve(flags) => check_serve(*flags).map(Box::new).map(Command::Serve),
+        Flags::Serve(flags) => check_serve(*flags).map(|config| Command::Serve(Box::new(config))),
         Flags::Review(flags) => check_review(*flags).map(Command::Review),
         Flags::Normalize(operands) => check_normalize(operands).map(Command::Normalize),
     }
@@ -36,9 +36,9 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
     let ServeFlags {
         listen,
         ops_listen,
+        sources,
+        kubeconfig,
         tls,
-        tls_cert,
-        tls_key,
         write_back,
         review,
         max_connections,
@@ -46,18 +46,13 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         log_format,
         log_level,
     } = flags;
-    let tls = check_tls(tls, tls_cert, tls_key)?;
+    let namespace = tls.namespace.as_ref().or(review.own_namespace.as_ref());
+    let write_back = write_back::check(write_back, namespace)?;
+    let tls = check_tls(tls, review.own_namespace.as_ref())?;
     let (listen, ops_listen) = check_addresses(&tls, listen, ops_listen)?;
-    let write_back = write_back::check(write_back, review.own_namespace.as_ref())?;
     let (paths, policy) = check_policy(review)?;
-    let rules = match (paths, &tls) {
-        (Some(paths), _) => RuleSource::Paths(paths),
-        (None, Tls::Dev) => RuleSource::Sample,
-        (None, Tls::Files { .. }) => {
-            let hint = "write --rules PATH; only --tls dev has sample rules built in";
-            return Err(ConfigError::Missing { flag: "--rules", hint });
-        }
-    };
+    let sources = check_sources(sources, paths, &tls)?;
+    let kubeconfig = check_kubeconfig(kubeconfig, asks_api_server(&sources, &tls))?;
     let max_connections = max_connections
         .map(|given| in_range(&given, MAX_CONNECTIONS_RANGE, "a number from 8 to 65536"))
         .transpose()?
@@ -74,7 +69,8 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
     Ok(ServeConfig {
         listen,
         ops_listen,
-        rules,
+        sources,
+        kubeconfig,
         tls,
         write_back,
         policy,
@@ -106,31 +102,6 @@ fn check_normalize(operands: Vec<OsString>) -> Result<NormalizeConfig, ConfigErr
     Ok(NormalizeConfig { references })
 }
 
-fn check_tls(
-    mode: Option<Given<TlsMode>>,
-    certificate: Option<Given<PathBuf>>,
-    key: Option<Given<PathBuf>>,
-) -> Result<Tls, ConfigError> {
-    let hint = "write --tls files --tls-cert PATH --tls-key PATH, or --tls dev to try it out";
-    let mode = mode.ok_or(ConfigError::Missing { flag: "--tls", hint })?;
-    match (mode.value, certificate, key) {
-        (TlsMode::Dev, None, None) => Ok(Tls::Dev),
-        (TlsMode::Dev, Some(Given { name: this, .. }), _)
-        | (TlsMode::Dev, None, Some(Given { name: this, .. })) => {
-            let hint = "files are read with --tls files only";
-            Err(ConfigError::Contradiction { this, that: format!("{} dev", mode.name), hint })
-        }
-        (TlsMode::Files, Some(certificate), Some(key)) => {
-            Ok(Tls::Files { certificate: certificate.value, key: key.value })
-        }
-        (TlsMode::Files, certificate, _) => {
-            let flag = if certificate.is_none() { TLS_CERT.name } else { TLS_KEY.name };
-            let hint = "--tls files needs both --tls-cert PATH and --tls-key PATH";
-            Err(ConfigError::Missing { flag, hint })
-        }
-    }
-}
-
 fn check_addresses(
     tls: &Tls,
     listen: Option<Given<SocketAddr>>,
@@ -138,7 +109,7 @@ fn check_addresses(
 ) -> Result<(SocketAddr, SocketAddr), ConfigError> {
     let host = match tls {
         Tls::Dev => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        Tls::Files { .. } => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        Tls::Files { .. } | Tls::Own(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
     let or_default = |given: Option<Given<SocketAddr>>, port| {
         given.map_or(SocketAddr::new(host, port), |given| given.value)
@@ -174,10 +145,11 @@ fn in_range(
 mod tests {
     use super::super::parse;
     use super::*;
-    use crate::config::LogFormat;
+    use crate::config::{LogFormat, RuleSource};
     use crate::mapping::policy::Policy;
     use crate::rules::selector::Globs;
     use log::LevelFilter;
+    use std::path::PathBuf;
 
     fn command(line: &str) -> Result<Command, ConfigError> {
         parse(line.split_whitespace().map(OsString::from).collect(), &|_| None)
@@ -206,7 +178,8 @@ mod tests {
         let expected = ServeConfig {
             listen: ([127, 0, 0, 1], 8443).into(),
             ops_listen: ([127, 0, 0, 1], 8080).into(),
-            rules: RuleSource::Sample,
+            sources: vec![RuleSource::Sample],
+            kubeconfig: None,
             tls: Tls::Dev,
             write_back: super::super::WriteBackConfig {
                 lease: "detour".to_owned(),
@@ -226,25 +199,11 @@ mod tests {
         let config = serve("--tls files --tls-cert /c --tls-key /k --rules /r --rules /s");
         assert_eq!(config.listen.to_string(), "[::]:8443");
         assert_eq!(config.ops_listen.to_string(), "[::]:8080");
-        assert_eq!(config.rules, RuleSource::Paths(vec!["/r".into(), "/s".into()]));
+        assert_eq!(config.sources, [RuleSource::Paths(vec!["/r".into(), "/s".into()])]);
         assert_eq!(config.tls, Tls::Files { certificate: "/c".into(), key: "/k".into() });
         let (error, hint) = fault("serve --tls files --tls-cert /c --tls-key /k");
         assert_eq!(error, "--rules is missing");
         assert!(hint.contains("--rules PATH"), "{hint}");
-    }
-
-    #[test]
-    fn half_of_the_tls_flags_is_refused() {
-        for (line, error) in [
-            ("serve --rules /r", "--tls is missing"),
-            ("serve --rules /r --tls files", "--tls-cert is missing"),
-            ("serve --rules /r --tls files --tls-key /k", "--tls-cert is missing"),
-            ("serve --rules /r --tls files --tls-cert /c", "--tls-key is missing"),
-            ("serve --tls dev --tls-cert /c", "--tls-cert contradicts --tls dev"),
-            ("serve --tls dev --tls-key /k", "--tls-key contradicts --tls dev"),
-        ] {
-            assert_eq!(fault(line).0, error, "{line}");
-        }
     }
 
     #[test]

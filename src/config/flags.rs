@@ -4,12 +4,13 @@
 use super::LogFormat;
 use super::arguments::{self, Arguments, Given, Variables};
 use super::error::ConfigError;
-use super::syntax::{self, TlsMode};
+use super::syntax::{self, SourceName, TlsMode};
 use super::write_back::{self, WriteBackFlags};
 use log::LevelFilter;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The namespace we run in; the chart sets it from the downward API.
 const OWN_NAMESPACE_VARIABLE: &str = "POD_NAMESPACE";
@@ -27,15 +28,30 @@ pub(super) enum Flags {
 pub(super) struct ServeFlags {
     pub(super) listen: Option<Given<SocketAddr>>,
     pub(super) ops_listen: Option<Given<SocketAddr>>,
-    pub(super) tls: Option<Given<TlsMode>>,
-    pub(super) tls_cert: Option<Given<PathBuf>>,
-    pub(super) tls_key: Option<Given<PathBuf>>,
+    pub(super) sources: Option<Given<Vec<SourceName>>>,
+    pub(super) kubeconfig: Option<Given<PathBuf>>,
+    pub(super) tls: TlsFlags,
     pub(super) write_back: WriteBackFlags,
     pub(super) review: ReviewFlags,
     pub(super) max_connections: Option<Given<u32>>,
     pub(super) drain_seconds: Option<Given<u32>>,
     pub(super) log_format: Option<Given<LogFormat>>,
     pub(super) log_level: Option<Given<LevelFilter>>,
+}
+
+/// The flags of `detour serve` about certificates.
+#[derive(Default)]
+pub(super) struct TlsFlags {
+    pub(super) mode: Option<Given<TlsMode>>,
+    pub(super) cert: Option<Given<PathBuf>>,
+    pub(super) key: Option<Given<PathBuf>>,
+    pub(super) secret: Option<Given<String>>,
+    pub(super) names: Option<Given<Vec<String>>>,
+    pub(super) leaf_life: Option<Given<Duration>>,
+    pub(super) patch_webhook: Option<Given<bool>>,
+    pub(super) service: Option<Given<String>>,
+    pub(super) webhook_name: Option<Given<String>>,
+    pub(super) namespace: Option<Given<String>>,
 }
 
 /// The flags of `detour review`, all of which `detour serve` has too.
@@ -75,15 +91,30 @@ fn read_serve(arguments: &mut Arguments) -> Result<ServeFlags, ConfigError> {
     Ok(ServeFlags {
         listen: arguments.value(&arguments::LISTEN, syntax::address)?,
         ops_listen: arguments.value(&arguments::OPS_LISTEN, syntax::address)?,
-        tls: arguments.value(&arguments::TLS, syntax::tls_mode)?,
-        tls_cert: arguments.value(&arguments::TLS_CERT, syntax::path)?,
-        tls_key: arguments.value(&arguments::TLS_KEY, syntax::path)?,
+        sources: arguments.values(&arguments::SOURCE, syntax::source, syntax::sources)?,
+        kubeconfig: arguments.value(&arguments::KUBECONFIG, syntax::path)?,
+        tls: read_tls(arguments)?,
         write_back: write_back::read(arguments)?,
         review: read_review(arguments)?,
         max_connections: arguments.value(&arguments::MAX_CONNECTIONS, syntax::number)?,
         drain_seconds: arguments.value(&arguments::DRAIN, syntax::seconds)?,
         log_format: arguments.value(&arguments::LOG_FORMAT, syntax::log_format)?,
         log_level: arguments.value(&arguments::LOG_LEVEL, syntax::log_level)?,
+    })
+}
+
+fn read_tls(arguments: &mut Arguments) -> Result<TlsFlags, ConfigError> {
+    Ok(TlsFlags {
+        mode: arguments.value(&arguments::TLS, syntax::tls_mode)?,
+        cert: arguments.value(&arguments::TLS_CERT, syntax::path)?,
+        key: arguments.value(&arguments::TLS_KEY, syntax::path)?,
+        secret: arguments.value(&arguments::TLS_SECRET, syntax::object_name)?,
+        names: arguments.value(&arguments::TLS_NAMES, syntax::list)?,
+        leaf_life: arguments.value(&arguments::TLS_LEAF_LIFE, syntax::life)?,
+        patch_webhook: arguments.value(&arguments::TLS_SELF_PATCH_WEBHOOK, syntax::boolean)?,
+        service: arguments.value(&arguments::SERVICE, syntax::label)?,
+        webhook_name: arguments.value(&arguments::WEBHOOK_NAME, syntax::object_name)?,
+        namespace: arguments.value(&arguments::NAMESPACE, syntax::label)?,
     })
 }
 
@@ -130,9 +161,9 @@ mod tests {
         ];
         for args in orders {
             let flags = serve(args, &[]).expect("three flags");
-            assert_eq!(flags.tls.map(|given| given.value), Some(TlsMode::Files));
-            assert_eq!(flags.tls_cert.map(|given| given.value), Some("/c".into()));
-            assert_eq!(flags.tls_key.map(|given| given.value), Some("/k".into()));
+            assert_eq!(flags.tls.mode.map(|given| given.value), Some(TlsMode::Files));
+            assert_eq!(flags.tls.cert.map(|given| given.value), Some("/c".into()));
+            assert_eq!(flags.tls.key.map(|given| given.value), Some("/k".into()));
         }
     }
 

@@ -27,24 +27,55 @@ Rules (serve, review)
   --rules PATH               a file, or a directory of *.yaml, *.yml and
                              *.json; repeatable, the order counts
                              [DETOUR_RULES, paths separated by colons]
-                             required, but for serve --tls dev, which then
-                             uses a built-in sample
+                             required, but with another --source, and for
+                             serve --tls dev, which then uses a sample
+
+Rules (serve)
+  --source SOURCE            file: those of --rules;
+                             configmap:NAMESPACE/NAME;
+                             api: ImageMap and ClusterImageMap objects;
+                             repeatable
+                             [DETOUR_SOURCE, sources separated by commas]
+                             default file
 
 TLS (serve)
-  --tls dev|files            dev: a certificate made at start, to try it out;
-                             files: your own; required          [DETOUR_TLS]
+  --tls self|files|dev       self: an authority and certificates of our own, in
+                             a Secret; files: your own; dev: a certificate made
+                             at start, to try it out; required  [DETOUR_TLS]
   --tls-cert PATH            PEM chain, leaf first; required with
                              --tls files                   [DETOUR_TLS_CERT]
   --tls-key PATH             PEM private key; required with
                              --tls files                    [DETOUR_TLS_KEY]
 
-Writing back to the cluster (serve)
+Certificates of our own (serve --tls self)
+  --tls-secret NAME          the Secret, shared by all replicas; made if need be
+                             [DETOUR_TLS_SECRET] default detour-tls
+  --tls-names LIST           names and addresses of the certificate besides
+                             SERVICE.NAMESPACE.svc, separated by commas
+                             [DETOUR_TLS_NAMES] default none
+  --tls-leaf-life LIFE       of a certificate, 1m to 365d; renewed at two thirds
+                             [DETOUR_TLS_LEAF_LIFE] default 90d
+  --tls-self-patch-webhook BOOL
+                             whether caBundle of the webhook configuration is
+                             written; if false, the Secret's ca.crt belongs
+                             there  [DETOUR_TLS_SELF_PATCH_WEBHOOK] default true
+  --service NAME             the Service that the API server calls
+                             [DETOUR_SERVICE] default detour
+  --webhook-name NAME        the MutatingWebhookConfiguration
+                             [DETOUR_WEBHOOK_NAME] default detour
+  --namespace NAME           of the Secret, the Service and the Lease
+                             [DETOUR_NAMESPACE] default POD_NAMESPACE, else that
+                             of the service account or the kubeconfig
+
+API server (serve with --source configmap or api, or --tls self)
+  --kubeconfig PATH          how to reach it
+                             [DETOUR_KUBECONFIG] default the service account of
+                             the pod
+
+Writing back to the cluster (serve --source api)
   --lease NAME               the Lease by which one of the instances is chosen
                              that writes statuses and events
                              [DETOUR_LEASE] default detour
-  --namespace NAME           where it is
-                             [DETOUR_NAMESPACE] default POD_NAMESPACE, else that
-                             of the service account or the kubeconfig
 
 What is left alone (serve, review)
   --exempt-namespaces LIST   globs separated by commas

@@ -13,7 +13,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod policy;
+mod sources;
 mod arguments;
+mod certificates;
 mod check;
 mod error;
 mod flags;
@@ -42,6 +44,15 @@ pub const DEFAULT_MAX_CONNECTIONS: usize = 256;
 /// Longest time between SIGTERM and the exit, when it is not given.
 pub const DEFAULT_DRAIN: Duration = Duration::from_secs(15);
 
+/// Most sources of rules.
+pub const SOURCES_MAX: usize = 16;
+/// The Secret of `--tls self`, when it is not given.
+pub const DEFAULT_TLS_SECRET: &str = "detour-tls";
+/// The Service and the webhook configuration, when they are not given.
+pub const DEFAULT_NAME: &str = "detour";
+/// The life of a certificate of `--tls self`, when it is not given.
+pub const DEFAULT_LEAF_LIFE: Duration = Duration::from_secs(90 * 24 * 3_600);
+
 /// What to do, with everything needed to do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -65,8 +76,10 @@ pub struct ServeConfig {
     /// Where probes and metrics are answered, in plain text; never equal to
     /// `listen`, but for port 0.
     pub ops_listen: SocketAddr,
-    /// Where the rules come from.
-    pub rules: RuleSource,
+    /// Where the rules come from; at least one, none twice.
+    pub sources: Vec<RuleSource>,
+    /// How to reach the API server; none for the account of this pod.
+    pub kubeconfig: Option<PathBuf>,
     /// Where the certificate comes from.
     pub tls: Tls,
     /// Who writes statuses and events.
@@ -79,6 +92,13 @@ pub struct ServeConfig {
     pub drain: Duration,
     /// How to log.
     pub log: LogConfig,
+}
+
+impl ServeConfig {
+    /// Whether rules or certificates are kept at the API server.
+    pub fn asks_api_server(&self) -> bool {
+        sources::asks_api_server(&self.sources, &self.tls)
+    }
 }
 
 /// What `detour review` needs.
@@ -105,6 +125,15 @@ pub enum RuleSource {
     Sample,
     /// Files and directories in the order given; at least one.
     Paths(Vec<PathBuf>),
+    /// A ConfigMap.
+    ConfigMap {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// The API server's `ImageMap` and `ClusterImageMap` objects.
+    Api,
 }
 
 /// Where the certificate comes from.
@@ -119,6 +148,27 @@ pub enum Tls {
         /// The leaf's private key.
         key: PathBuf,
     },
+    /// An authority and certificates of our own, kept in a Secret.
+    Own(OwnCertificates),
+}
+
+/// What `--tls self` needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnCertificates {
+    /// The name of the Secret.
+    pub secret: String,
+    /// Its namespace, and that of the Service; none for the one that we run
+    /// in, by the service account or the kubeconfig.
+    pub namespace: Option<String>,
+    /// The Service that the API server calls.
+    pub service: String,
+    /// Further names of the certificate.
+    pub names: Vec<String>,
+    /// The webhook configuration whose `caBundle` we write; none when somebody
+    /// else does.
+    pub webhooks: Option<String>,
+    /// The life of a serving certificate, one minute to a year.
+    pub leaf_life: Duration,
 }
 
 /// How to log.

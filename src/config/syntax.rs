@@ -4,17 +4,62 @@
 //! default or a limit.
 
 use super::LogFormat;
+use crate::rules::names;
 use log::LevelFilter;
 use std::ffi::OsStr;
+use std::fmt;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Which kind of certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TlsMode {
     Dev,
     Files,
+    Own,
+}
+
+/// Where rules come from, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SourceName {
+    File,
+    ConfigMap { namespace: String, name: String },
+    Api,
+}
+
+impl fmt::Display for SourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => f.write_str("file"),
+            Self::ConfigMap { namespace, name } => write!(f, "configmap:{namespace}/{name}"),
+            Self::Api => f.write_str("api"),
+        }
+    }
+}
+
+pub(super) fn source(text: &OsStr) -> Result<SourceName, &'static str> {
+    const EXPECTED: &str = "file, configmap:NAMESPACE/NAME or api";
+    match unicode(text)? {
+        "file" => Ok(SourceName::File),
+        "api" => Ok(SourceName::Api),
+        other => {
+            let rest = other.strip_prefix("configmap:").ok_or(EXPECTED)?;
+            let (namespace, name) = rest.split_once('/').ok_or(EXPECTED)?;
+            match names::is_namespace(namespace) && names::is_object_name(name) {
+                true => {
+                    Ok(SourceName::ConfigMap { namespace: namespace.into(), name: name.into() })
+                }
+                false => Err(EXPECTED),
+            }
+        }
+    }
+}
+
+/// Sources with `,` between them.
+pub(super) fn sources(text: &OsStr) -> Result<Vec<SourceName>, &'static str> {
+    list(text)?.iter().map(|item| source(item.as_ref())).collect()
 }
 
 pub(super) fn address(text: &OsStr) -> Result<SocketAddr, &'static str> {
@@ -73,7 +118,46 @@ pub(super) fn boolean(text: &OsStr) -> Result<bool, &'static str> {
 }
 
 pub(super) fn tls_mode(text: &OsStr) -> Result<TlsMode, &'static str> {
-    word(text, "dev or files", &[("dev", TlsMode::Dev), ("files", TlsMode::Files)])
+    let words = [("self", TlsMode::Own), ("files", TlsMode::Files), ("dev", TlsMode::Dev)];
+    word(text, "self, files or dev", &words)
+}
+
+/// A whole number and `s`, `m`, `h` or `d`.
+pub(super) fn life(text: &OsStr) -> Result<Duration, &'static str> {
+    const EXPECTED: &str = "a whole number and s, m, h or d, such as 90d";
+    let text = unicode(text).map_err(|_| EXPECTED)?;
+    let at = text.len().checked_sub(1).filter(|at| text.is_char_boundary(*at)).ok_or(EXPECTED)?;
+    let (digits, unit) = text.split_at(at);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(EXPECTED),
+    };
+    let count = number(digits.as_ref()).ok().filter(|_| !digits.is_empty()).ok_or(EXPECTED)?;
+    Ok(Duration::from_secs(u64::from(count) * seconds))
+}
+
+/// The name of a Service or a namespace (RFC 1123).
+pub(super) fn label(text: &OsStr) -> Result<String, &'static str> {
+    const EXPECTED: &str = "a name of lower-case letters, digits and -, at most 63";
+    let text = unicode(text).map_err(|_| EXPECTED)?;
+    if is_label(text) { Ok(text.to_owned()) } else { Err(EXPECTED) }
+}
+
+/// The name of most other objects: such names with dots between them.
+pub(super) fn object_name(text: &OsStr) -> Result<String, &'static str> {
+    const EXPECTED: &str = "a name of lower-case letters, digits, - and dots, at most 253";
+    let text = unicode(text).map_err(|_| EXPECTED)?;
+    let is_name = text.len() <= 253 && text.split('.').all(is_label);
+    if is_name { Ok(text.to_owned()) } else { Err(EXPECTED) }
+}
+
+fn is_label(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let has_end = text.starts_with('-') || text.ends_with('-');
+    (1..=63).contains(&text.len()) && text.bytes().all(is_inner) && !has_end
 }
 
 pub(super) fn log_format(text: &OsStr) -> Result<LogFormat, &'static str> {
@@ -152,6 +236,30 @@ mod tests {
     }
 
     #[test]
+    fn lives_have_a_unit() {
+        for (text, seconds) in [("90d", 7_776_000), ("1m", 60), ("60s", 60), ("24h", 86_400)] {
+            assert_eq!(life(text.as_ref()), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for odd in ["", "d", "90", "1.5d", "-1d", "1w", "1 d", "4294967296d", "1é"] {
+            assert!(life(odd.as_ref()).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_kubernetes() {
+        for name in ["detour", "a", "0-1", &"a".repeat(63)] {
+            assert!(label(name.as_ref()).is_ok(), "{name}");
+        }
+        for odd in ["", "A", "a.b", "-a", "a-", "a_b", "a/b", &"a".repeat(64)] {
+            assert!(label(odd.as_ref()).is_err(), "{odd}");
+        }
+        assert!(object_name("a.b-c.d".as_ref()).is_ok());
+        for odd in ["", ".", "a..b", "a.", "../a", &"a.".repeat(127)] {
+            assert!(object_name(odd.as_ref()).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
     fn words_are_taken_as_written() {
         assert_eq!(log_level("trace".as_ref()), Ok(LevelFilter::Trace));
         assert_eq!(log_format("json".as_ref()), Ok(LogFormat::Json));
@@ -170,7 +278,7 @@ mod tests {
         assert_eq!(list(odd), Err("UTF-8 text"));
         assert_eq!(key_and_value(odd), Err("UTF-8 text"));
         assert_eq!(number(odd), Err("UTF-8 text"));
-        assert_eq!(tls_mode(odd), Err("dev or files"));
+        assert_eq!(tls_mode(odd), Err("self, files or dev"));
         assert!(path(odd).is_ok());
     }
 }

@@ -3,7 +3,7 @@
 use super::ConfigError;
 use super::arguments::{self, Arguments, Given};
 use super::syntax;
-use crate::rules::names::{is_namespace, is_object_name};
+use crate::rules::names::is_object_name;
 
 /// The Lease, when it is not given.
 pub const DEFAULT_LEASE: &str = "detour";
@@ -29,7 +29,6 @@ pub struct WriteBackConfig {
 #[derive(Default)]
 pub(super) struct WriteBackFlags {
     lease: Option<Given<String>>,
-    namespace: Option<Given<String>>,
     pod_name: Option<Given<String>>,
     host_name: Option<Given<String>>,
 }
@@ -38,26 +37,23 @@ pub(super) struct WriteBackFlags {
 pub(super) fn read(arguments: &mut Arguments) -> Result<WriteBackFlags, ConfigError> {
     Ok(WriteBackFlags {
         lease: arguments.value(&arguments::LEASE, syntax::text)?,
-        namespace: arguments.value(&arguments::NAMESPACE, syntax::text)?,
         pod_name: arguments.foreign_variable(POD_NAME_VARIABLE, syntax::text)?,
         host_name: arguments.foreign_variable(HOST_NAME_VARIABLE, syntax::text)?,
     })
 }
 
-/// Decides what they mean; `own` is the namespace that the variable names.
+/// Decides what they mean; `namespace` is the one that a flag or variable names.
 pub(super) fn check(
     flags: WriteBackFlags,
-    own: Option<&Given<String>>,
+    namespace: Option<&Given<String>>,
 ) -> Result<WriteBackConfig, ConfigError> {
-    let WriteBackFlags { lease, namespace, pod_name, host_name } = flags;
+    let WriteBackFlags { lease, pod_name, host_name } = flags;
     let expected = "a name of lower-case letters, digits, inner - and .";
     let lease = lease.map(|given| valid(given, is_object_name, expected)).transpose()?;
-    let expected = "the name of a namespace";
-    let namespace = namespace.map(|given| valid(given, is_namespace, expected)).transpose()?;
     let instance = pod_name.or(host_name).map(|given| given.value);
     Ok(WriteBackConfig {
         lease: lease.unwrap_or_else(|| DEFAULT_LEASE.to_owned()),
-        namespace: namespace.or_else(|| own.map(|given| given.value.clone())),
+        namespace: namespace.map(|given| given.value.clone()),
         instance: instance.unwrap_or_else(|| DEFAULT_LEASE.to_owned()),
     })
 }

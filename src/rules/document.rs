@@ -1,6 +1,6 @@
 //! The documents of one source: text in, checked maps and all faults out.
 
-use super::fault::{Fault, Place, Report};
+use super::fault::{Fault, FaultKind, Place, Report};
 use super::fields::{Checker, Table};
 use super::merge::{NAMESPACE_PATTERNS_MAX, PATTERNS_MAX};
 use super::node::{self, Node, Value};
@@ -242,7 +242,7 @@ fn check_rules(checker: &mut Checker, spec: Table<'_>, kind: Option<Kind>) -> Ve
     if items.len() > RULES_PER_DOCUMENT_MAX {
         let what = format!("the document has {} rules", items.len());
         let hint = format!("the limit is {RULES_PER_DOCUMENT_MAX}: split it into several maps");
-        checker.fault(node.line, what, hint);
+        checker.fault_of(FaultKind::Limit, node.line, what, hint);
         return Vec::new();
     }
     // Patterns cost memory as soon as they are compiled, and the lints compare
@@ -254,7 +254,8 @@ fn check_rules(checker: &mut Checker, spec: Table<'_>, kind: Option<Kind>) -> Ve
     let patterns = items.iter().filter(|node| rule::has_pattern(node)).count();
     if patterns > limit {
         let what = format!("the document has {patterns} globs and regular expressions");
-        checker.fault(node.line, what, format!("the limit is {limit}: use prefix where you can"));
+        let hint = format!("the limit is {limit}: use prefix where you can");
+        checker.fault_of(FaultKind::Limit, node.line, what, hint);
         return Vec::new();
     }
     let rules = items.iter().enumerate();

@@ -2,11 +2,22 @@
 
 use std::fmt;
 
+/// What kind of fault it is: what an `ImageMap` with it is out of force for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultKind {
+    /// Something is not as it has to be written.
+    Invalid,
+    /// A rule's output is another rule's input.
+    Chain,
+    /// There is more of something than the limit allows.
+    Limit,
+}
+
 /// One fault: what, where, why, and what to write instead.
 ///
 /// `Display` gives one line without control characters:
 /// `FILE:LINE: document N, KIND/NAME, rule RULE: WHAT; HINT`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fault {
     /// Name of the file or other source, as the operator wrote it.
     pub file: String,
@@ -22,6 +33,8 @@ pub struct Fault {
     pub what: String,
     /// What to write instead.
     pub hint: String,
+    /// What kind of fault it is; of no meaning in a warning.
+    pub kind: FaultKind,
 }
 
 impl Fault {
@@ -87,6 +100,7 @@ impl Place {
             rule: self.rule.clone(),
             what: what.into(),
             hint: hint.into(),
+            kind: FaultKind::Invalid,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Typed access to a [`Node`] that notes every fault and goes on.
 
-use super::fault::{Place, Report};
+use super::fault::{Fault, FaultKind, Place, Report};
 use super::node::{Field, Node, Value};
 
 /// Longest text in a rules document, in bytes.
@@ -32,7 +32,17 @@ impl<'n> Table<'n> {
 
 impl Checker {
     pub(super) fn fault(&mut self, line: u64, what: impl Into<String>, hint: impl Into<String>) {
-        self.report.faults.push(self.place.fault(line, what, hint));
+        self.fault_of(FaultKind::Invalid, line, what, hint);
+    }
+
+    pub(super) fn fault_of(
+        &mut self,
+        kind: FaultKind,
+        line: u64,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.report.faults.push(Fault { kind, ..self.place.fault(line, what, hint) });
     }
 
     pub(super) fn warn(&mut self, line: u64, what: impl Into<String>, hint: impl Into<String>) {
@@ -70,7 +80,8 @@ impl Checker {
     pub(super) fn bounded<'n>(&mut self, line: u64, name: &str, text: &'n str) -> Option<&'n str> {
         if text.len() > TEXT_BYTES_MAX {
             let what = format!("{name} has {} bytes", text.len());
-            self.fault(line, what, format!("the limit is {TEXT_BYTES_MAX}"));
+            let hint = format!("the limit is {TEXT_BYTES_MAX}");
+            self.fault_of(FaultKind::Limit, line, what, hint);
             return None;
         }
         Some(text)

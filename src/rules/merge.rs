@@ -3,6 +3,7 @@
 //! Depends on the maps alone, never on the order in which they were seen, so
 //! every replica and the offline tools come to the same result.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -53,6 +54,8 @@ pub enum Obstacle {
         rule: String,
         /// The older map.
         other: MapId,
+        /// Where the older map came from, if not from where this one did.
+        other_source: Option<Source>,
         /// The rule of the older map.
         other_rule: String,
     },
@@ -68,11 +71,13 @@ pub enum Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Conflict { rule, other, other_rule } => write!(
-                f,
-                "rule {rule} conflicts with rule {other_rule} of {other}, which is older; \
-                 make them agree, or set a priority"
-            ),
+            Self::Conflict { rule, other, other_source, other_rule } => {
+                write!(f, "rule {rule} conflicts with rule {other_rule} of {other}")?;
+                if let Some(source) = other_source {
+                    write!(f, " from {}", source.as_str())?;
+                }
+                f.write_str(", which is older; make them agree, or set a priority")
+            }
             Self::Limit { what, limit } => {
                 write!(f, "more than {limit} {what} would be in force; drop some")
             }
@@ -97,7 +102,7 @@ impl ImageMap {
 /// Orders the maps and takes out those that conflict with an older one in
 /// force or would go beyond a limit.
 pub fn merge(mut maps: Vec<ImageMap>) -> Merged {
-    maps.sort_by(|a, b| a.age.cmp(&b.age).then_with(|| a.id.cmp(&b.id)));
+    maps.sort_by(by_age);
     let mut merged = Merged::default();
     let mut claims = Claims::default();
     let mut counts = Counts::default();
@@ -114,9 +119,15 @@ pub fn merge(mut maps: Vec<ImageMap>) -> Merged {
     }
     merged.in_force.sort_by(|a, b| {
         let order = |map: &ImageMap| (map.layer(), std::cmp::Reverse(map.priority));
-        order(a).cmp(&order(b)).then_with(|| a.age.cmp(&b.age)).then_with(|| a.id.cmp(&b.id))
+        order(a).cmp(&order(b)).then_with(|| by_age(a, b))
     });
     merged
+}
+
+/// Where two sources meet in one layer, maps of the same age and name are told
+/// apart by their source.
+fn by_age(a: &ImageMap, b: &ImageMap) -> Ordering {
+    (&a.age, &a.id, a.source, &a.place).cmp(&(&b.age, &b.id, b.source, &b.place))
 }
 
 /// What the maps in force say about each pattern of a layer and priority.
@@ -147,6 +158,8 @@ impl Claims {
             Some(Obstacle::Conflict {
                 rule: rule.name.clone(),
                 other: in_force[claim.map].id.clone(),
+                other_source: Some(in_force[claim.map].source)
+                    .filter(|source| *source != map.source),
                 other_rule: claim.rule.clone(),
             })
         })

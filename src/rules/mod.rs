@@ -22,6 +22,7 @@ use std::fmt;
 
 pub use document::{Loaded, Text, load, unreadable};
 pub use fields::{ITEMS_MAX, TEXT_BYTES_MAX};
+pub use lint::overlaps;
 
 use crate::reference::Reference;
 use pattern::Pattern;
@@ -85,6 +86,18 @@ pub enum Source {
     ConfigMap,
     /// Harbor's proxy projects.
     Harbor,
+}
+
+impl Source {
+    /// What a message calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "the API server",
+            Self::File => "a file",
+            Self::ConfigMap => "a ConfigMap",
+            Self::Harbor => "Harbor",
+        }
+    }
 }
 
 /// The order of maps of equal priority: the smaller is the older.

@@ -22,6 +22,8 @@ pub struct Head<'a> {
     pub method: &'a str,
     /// The target without its query: ASCII that starts with `/`, not decoded.
     pub path: &'a str,
+    /// What follows its first `?`, not decoded.
+    pub query: &'a str,
     /// The media type of the body, with its parameters.
     pub content_type: Option<&'a str>,
     /// Bytes of this head; the body follows.
@@ -72,9 +74,11 @@ pub fn parse<'a>(input: &'a [u8], limits: &Limits) -> Result<Option<Head<'a>>, S
     let body_bytes = body_bytes(method, fields, limits)?;
     let content_type = single(fields, "content-type")?.map(std::str::from_utf8).transpose();
     let closes = minor == 0 || all(fields, "connection").any(|value| has_token(value, b"close"));
+    let (path, query) = path_and_query(target)?;
     Ok(Some(Head {
         method,
-        path: path(target)?,
+        path,
+        query,
         content_type: content_type.map_err(|_| Status::BadRequest)?,
         head_bytes,
         body_bytes,
@@ -157,11 +161,11 @@ fn has_token(list: &[u8], token: &[u8]) -> bool {
     list.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
 }
 
-/// The path of a target in origin form, the only form that is not for proxies.
-fn path(target: &str) -> Result<&str, Status> {
+/// Path and query of a target in origin form, the only one not for proxies.
+fn path_and_query(target: &str) -> Result<(&str, &str), Status> {
     let is_plain = target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
     match target.starts_with('/') && is_plain {
-        true => Ok(target.split_once('?').map_or(target, |(path, _)| path)),
+        true => Ok(target.split_once('?').unwrap_or((target, ""))),
         false => Err(Status::BadRequest),
     }
 }
@@ -183,13 +187,12 @@ mod tests {
 
     #[test]
     fn a_review_is_understood() {
-        let input = request(
-            "POST /mutate?timeout=10s",
-            "Content-Type: application/json\r\ncontent-length: 12\r\n",
-        );
+        let fields = "Content-Type: application/json\r\ncontent-length: 12\r\n";
+        let input = request("POST /mutate?timeout=10s", fields);
         let head = Head {
             method: "POST",
             path: "/mutate",
+            query: "timeout=10s",
             content_type: Some("application/json"),
             head_bytes: input.len(),
             body_bytes: 12,

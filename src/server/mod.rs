@@ -30,7 +30,7 @@ pub use self::answer::{Answer, Status};
 pub use self::http::Head;
 pub use self::limits::Limits;
 pub use self::listener::bind;
-pub use self::tls::{TlsSlot, server_config};
+pub use self::tls::{TlsSlot, TlsState, server_config};
 
 use self::buffer::Budget;
 use self::listener::Pulse;

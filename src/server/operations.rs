@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::answer::{Answer, Status};
 use super::http::Head;
-use super::{Server, Service};
+use super::{Server, Service, TlsSlot};
 use crate::metrics::Metrics;
 use crate::snapshot::Published;
 
@@ -17,14 +17,21 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const PATHS: [&str; 4] = ["/livez", "/readyz", "/metrics", "/version"];
 
+/// Further lines for `/readyz?verbose`, of what does not make unready.
+pub type Notes = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+
 /// Answers probes and scrapes.
 pub struct Operations {
     /// The server of the admission port.
     pub admission: Arc<Server>,
     /// What is served there.
     pub published: Arc<Published>,
+    /// How its certificate is doing.
+    pub slot: Arc<TlsSlot>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What else is to be said.
+    pub notes: Notes,
     /// Whether the process is about to end.
     pub draining: Arc<AtomicBool>,
 }
@@ -43,7 +50,7 @@ impl Service for Operations {
     fn answer(&self, head: &Head<'_>, _body: &[u8]) -> Answer {
         match head.path {
             "/livez" => self.livez(),
-            "/readyz" => self.readyz(),
+            "/readyz" => self.readyz(head.query),
             "/metrics" => self.scrape(),
             "/version" => text(Status::Ok, &format!("detour {}\n", env!("CARGO_PKG_VERSION"))),
             _ => Answer::refusal(Status::NotFound),
@@ -67,18 +74,32 @@ impl Operations {
         }
     }
 
-    /// Names what is missing, then what is wrong, a line each.
-    fn readyz(&self) -> Answer {
+    /// Names what is missing, then what is wrong, a line each; then the
+    /// sources, if one of them is missing or the query asks for them.
+    fn readyz(&self, query: &str) -> Answer {
         let snapshot = self.published.load();
         let draining = self.draining.load(Ordering::Relaxed);
         let ending = draining.then(|| "missing: the process is about to end\n".to_owned());
-        let missing = snapshot.missing.iter().map(|line| format!("missing: {line}\n"));
+        let certificate = self.slot.state();
+        let missing = certificate.missing.iter().chain(&snapshot.missing);
+        let missing = missing.map(|line| format!("missing: {line}\n"));
         let mut lines: String = ending.into_iter().chain(missing).collect();
         let is_ready = lines.is_empty();
         if is_ready {
             lines.push_str("ok\n");
         }
-        lines.extend(snapshot.faults.iter().map(|line| format!("fault: {line}\n")));
+        let faults = certificate.faults.iter().chain(&snapshot.faults);
+        lines.extend(faults.map(|line| format!("fault: {line}\n")));
+        if !snapshot.missing.is_empty() || is_verbose(query) {
+            let now = SystemTime::now();
+            lines.extend(
+                snapshot
+                    .sources
+                    .iter()
+                    .map(|source| format!("source: {}: {}\n", source.name, source.describe(now))),
+            );
+            lines.extend((self.notes)().iter().map(|line| format!("note: {line}\n")));
+        }
         text(if is_ready { Status::Ok } else { Status::ServiceUnavailable }, &lines)
     }
 
@@ -89,6 +110,11 @@ impl Operations {
             Err(_) => Answer::refusal(Status::InternalServerError),
         }
     }
+}
+
+/// Whether `verbose` is there, with whatever value, as in the API server.
+fn is_verbose(query: &str) -> bool {
+    query.split('&').any(|part| part.split('=').next() == Some("verbose"))
 }
 
 fn text(status: Status, body: &str) -> Answer {

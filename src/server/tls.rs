@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::crypto::ring;
 use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
@@ -37,7 +37,19 @@ pub fn server_config(
 /// The TLS configuration now served: read at every handshake, without a lock,
 /// and replaced whole. Open connections keep the one they began with.
 #[derive(Default)]
-pub struct TlsSlot(ArcSwapOption<ServerConfig>);
+pub struct TlsSlot {
+    config: ArcSwapOption<ServerConfig>,
+    state: ArcSwap<TlsState>,
+}
+
+/// How the certificate is doing, for `/readyz`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsState {
+    /// Why this instance is not ready yet.
+    pub missing: Option<String>,
+    /// One line for each thing that is wrong, ready or not.
+    pub faults: Vec<String>,
+}
 
 impl TlsSlot {
     /// A slot without a certificate yet: connections are closed unanswered.
@@ -47,11 +59,21 @@ impl TlsSlot {
 
     /// Serves `config` from the next handshake on.
     pub fn set(&self, config: ServerConfig) {
-        self.0.store(Some(Arc::new(config)));
+        self.config.store(Some(Arc::new(config)));
     }
 
     /// What is served now.
     pub fn get(&self) -> Option<Arc<ServerConfig>> {
-        self.0.load_full()
+        self.config.load_full()
+    }
+
+    /// Says how the certificate is doing.
+    pub fn tell(&self, state: TlsState) {
+        self.state.store(Arc::new(state));
+    }
+
+    /// What was said last; nothing is wrong until something is said.
+    pub fn state(&self) -> Arc<TlsState> {
+        self.state.load_full()
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::board::Place;
+use super::state::Update;
 use crate::rules::fault::Fault;
 use crate::rules::{self, Loaded, Source, Text};
 
@@ -94,14 +96,12 @@ impl Watcher {
         Some(self.seen.load())
     }
 
-    /// Polls every 10 s, for ever, and hands every change to `publish`: the
-    /// body of a vital thread.
-    pub fn run(mut self, publish: impl Fn(Loaded)) {
+    /// Polls every 10 s, for ever, and tells the board: the body of a vital
+    /// thread.
+    pub fn run(mut self, place: &Place) {
         loop {
             thread::sleep(POLL);
-            if let Some(loaded) = self.poll() {
-                publish(loaded);
-            }
+            place.update(self.poll().map_or(Update::InTouch, Update::of_documents));
         }
     }
 }

@@ -116,6 +116,16 @@ impl Verdicts {
     }
 }
 
+/// The text, cut to `limit` bytes.
+pub(super) fn bounded(mut text: String, limit: usize) -> String {
+    const MARK: char = '…';
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit - MARK.len_utf8()));
+        text.push(MARK);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,5 +149,11 @@ mod tests {
             verdicts.hand_over(Vec::new());
             assert_eq!(reader.join().unwrap().unwrap().number, 1);
         });
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(bounded("äöü".to_owned(), 6), "äöü");
+        assert_eq!(bounded("äöü".to_owned(), 5), "ä…");
     }
 }

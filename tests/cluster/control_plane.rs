@@ -37,7 +37,7 @@ pub(crate) struct ControlPlane {
     pub(crate) keeper: Keeper,
     pub(crate) kubeconfig: PathBuf,
     pub(crate) binaries: Binaries,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// The control plane of this process; none on a machine without binaries.

@@ -23,6 +23,8 @@ pub(crate) fn rules(target: &str) -> String {
     )
 }
 
+const TLS_FILES: [&str; 3] = ["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key"];
+
 /// A running instance of `detour serve`.
 pub(crate) struct Instance {
     cluster: &'static ControlPlane,
@@ -46,6 +48,32 @@ impl Instance {
         rules: &str,
         flags: &[&str],
     ) -> Self {
+        Self::start_with(cluster, listen, rules, &[&TLS_FILES, flags].concat())
+    }
+
+    /// Starts one that asks an API server for rules, and waits until it is
+    /// ready.
+    pub(crate) fn start_asking(cluster: &'static ControlPlane, flags: &[&str]) -> Self {
+        let kubeconfig = format!("--kubeconfig={}", cluster.kubeconfig.display());
+        let instance = Self::start_unready(cluster, &[&[kubeconfig.as_str()], flags].concat());
+        wait_until("Detour is ready", || instance.readiness().0 == 200);
+        instance
+    }
+
+    /// Starts one with these flags, which say where its rules come from.
+    pub(crate) fn start_unready(cluster: &'static ControlPlane, flags: &[&str]) -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_with(cluster, listen, "", &[&TLS_FILES, flags].concat())
+    }
+
+    /// Starts one with a file of rules, if there are any, whose flags also say
+    /// where its certificate comes from.
+    pub(crate) fn start_with(
+        cluster: &'static ControlPlane,
+        listen: SocketAddr,
+        rules: &str,
+        flags: &[&str],
+    ) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = cluster.directory.join(format!("detour-{number}"));
@@ -54,8 +82,10 @@ impl Instance {
         fs::write(directory.join("rules.yaml"), rules).unwrap();
         let mut command = Command::new(program());
         command.env_clear().current_dir(&directory).arg("serve");
-        command.args(["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key"]);
-        command.args(["--rules=rules.yaml", "--log-format=json", "--ops-listen=127.0.0.1:0"]);
+        command.args(["--log-format=json", "--ops-listen=127.0.0.1:0"]);
+        if !rules.is_empty() {
+            command.arg("--rules=rules.yaml");
+        }
         command.arg(format!("--listen={listen}")).args(flags);
         let log = File::create(directory.join("detour.log")).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
@@ -94,6 +124,19 @@ impl Instance {
     /// The metrics now.
     pub(crate) fn metrics(&self) -> String {
         get(self.operations, "/metrics").unwrap().text()
+    }
+
+    /// Status and body of `/readyz?verbose`.
+    pub(crate) fn readiness(&self) -> (u16, String) {
+        let response = get(self.operations, "/readyz?verbose").unwrap();
+        (response.status, response.text())
+    }
+
+    /// The sum of a metric over the lines that begin so.
+    pub(crate) fn metric(&self, begin: &str) -> u64 {
+        let metrics = self.metrics();
+        let lines = metrics.lines().filter(|line| line.starts_with(begin));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
     /// Sends a signal.

@@ -28,14 +28,19 @@ mod wait;
 
 // What is tested in it.
 mod burst;
+mod certificates;
 mod definitions;
 mod exemptions;
+mod config_maps;
 mod kube;
+mod maps;
 mod outage;
 mod records;
 mod reinvocation;
 mod rewriting;
 mod rolling;
+mod sources;
+mod sources_outage;
 mod status;
 mod updates;
 mod workloads;

@@ -51,6 +51,17 @@ impl Registration {
         webhook: &Webhook<'_>,
         shows: impl Fn(&Value) -> bool,
     ) -> Self {
+        let registration = Self::with(cluster, webhook, Some(&cluster.pki.authority()));
+        registration.wait(webhook.namespaces[0], shows);
+        registration
+    }
+
+    /// Registers `webhook` with that `caBundle`, and does not wait.
+    pub(crate) fn with(
+        cluster: &'static ControlPlane,
+        webhook: &Webhook<'_>,
+        authority: Option<&str>,
+    ) -> Self {
         let api = cluster.api();
         let name = webhook.name.to_owned();
         let registration = Self {
@@ -59,7 +70,7 @@ impl Registration {
             name,
             never_fails: webhook.never_fails,
         };
-        let authority = STANDARD.encode(cluster.pki.authority());
+        let authority = authority.map(|authority| STANDARD.encode(authority));
         let rule = |resources: &str, operations: &[&str]| {
             json!({
                 "apiGroups": [""], "apiVersions": ["v1"], "resources": [resources],
@@ -89,11 +100,21 @@ impl Registration {
             }],
         });
         api.create(CONFIGURATIONS, &configuration);
-        let dry_run = format!("/api/v1/namespaces/{}/pods?dryRun=All", webhook.namespaces[0]);
+        registration
+    }
+
+    /// Waits until a pod in the namespace shows that it is in force.
+    pub(crate) fn wait(&self, namespace: &str, shows: impl Fn(&Value) -> bool) {
+        let api = self.cluster.api();
+        let dry_run = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
         wait_until("the webhook is in force", || {
             shows(&api.create(&dry_run, &pod("probe", "upstream.example/probe:1")))
         });
-        registration
+    }
+
+    /// The path of the configuration.
+    pub(crate) fn path(&self) -> String {
+        format!("{CONFIGURATIONS}/{}", self.name)
     }
 
     /// What was counted until now.

@@ -7,6 +7,7 @@
 )]
 mod directory;
 mod oracle;
+mod own;
 mod program;
 mod fuzzed;
 mod reference;
@@ -15,6 +16,7 @@ mod rules;
 mod mapping;
 mod admission;
 mod cli;
+mod configuration;
 mod routes;
 mod serve;
 mod kube;

@@ -166,7 +166,8 @@ fn faulty_rules_keep_an_instance_unready_and_every_fault_is_named() {
     let response = running.get("/readyz");
     assert_eq!(response.status, 503);
     let lines: Vec<&str> = response.body.lines().collect();
-    assert_eq!(lines[0], "missing: rules");
+    assert_eq!(lines[0], "missing: source file");
+    assert!(lines.iter().any(|line| line.starts_with("source: file: not synced yet, for ")));
     for fault in ["unknown field \"prefixx\"", "prefix \"ghcr\" does not start with a registry"] {
         assert!(
             lines.iter().any(|line| line.starts_with("fault: rules.yaml:") && line.contains(fault))
@@ -211,6 +212,33 @@ fn a_missing_certificate_is_a_usage_error() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.starts_with("error: cannot read none.crt: No such file"), "{text}");
     assert!(text.ends_with("\nhint: check --tls-cert and --tls-key\n"), "{text}");
+}
+
+#[test]
+fn a_source_that_nobody_can_reach_is_a_usage_error() {
+    let directory = Directory::new(RULES);
+    let tls = ["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key"];
+    let text = |more: &[&str]| {
+        let output = directory.command(&[&tls, more].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let outside = text(&["--source=api"]);
+    assert!(outside.contains("error: this is no pod of a cluster"), "{outside}");
+    let none = text(&["--source=configmap:a/b", "--kubeconfig=none"]);
+    assert!(none.contains("error: cannot read none"), "{none}");
+    assert!(none.ends_with("hint: the API server is asked for rules: check --kubeconfig\n"));
+}
+
+#[test]
+fn the_sources_are_told_to_whom_asks() {
+    let running = Running::start(RULES, &[]);
+    let begin = "ok\nsource: file: 5 rules in force, in order ";
+    for path in ["/readyz?verbose", "/readyz?a&verbose=1"] {
+        let body = running.get(path).body;
+        assert!(body.starts_with(begin), "{body}");
+    }
+    assert_eq!(running.get("/readyz?verbosely").body, "ok\n");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::rules::fault::FaultKind;
 use crate::rules::fields::Checker;
 use crate::rules::target::{Part, Target};
 use crate::rules::{Action, Matcher, Rule};
@@ -52,7 +53,7 @@ pub(super) fn check(checker: &mut Checker, rules: &[Rule], default: Option<&Rule
             } else {
                 format!("name the final target, such as {}", first_target(second_rule))
             };
-            checker.fault(rule.line, what, hint);
+            checker.fault_of(FaultKind::Chain, rule.line, what, hint);
         } else if let Some(second) = inputs.next_of(index, |_, _| true) {
             let second_rule = in_full(inputs.rules[second]);
             let what = format!("the target {target} is the input of rule {second_rule}");

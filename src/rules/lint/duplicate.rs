@@ -12,7 +12,7 @@ pub(super) fn check_rules(checker: &mut Checker, rules: &[Rule]) {
     for rule in rules {
         checker.place.rule = Some(rule.name.clone());
         if let Some(first) = names.get(rule.name.as_str()) {
-            let what = format!("the name is already taken by the rule in line {}", first.line);
+            let what = format!("the name is already taken by the rule for {}", first.matcher);
             checker.fault(rule.line, what, "give each rule a name of its own");
         }
         names.entry(&rule.name).or_insert(rule);

@@ -4,6 +4,8 @@ mod chain;
 mod duplicate;
 mod overlap;
 
+pub use overlap::overlaps;
+
 use super::fault::Report;
 use super::fields::Checker;
 use super::{ImageMap, Rule};

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::rules::fault::Report;
+use crate::rules::fault::{Fault, Report};
 use crate::rules::target::Target;
 use crate::rules::{Action, ImageMap, Matcher, Mode, Rule};
 
@@ -13,6 +13,12 @@ use crate::rules::{Action, ImageMap, Matcher, Mode, Rule};
 const WARNINGS_MAX: usize = 100;
 
 pub(super) fn check(maps: &[ImageMap], report: &mut Report) {
+    report.warnings.extend(overlaps(maps));
+}
+
+/// A warning for each rule of a map whose target a rule of another would
+/// rewrite; 100 at most.
+pub fn overlaps(maps: &[ImageMap]) -> Vec<Fault> {
     let enforced = || maps.iter().filter(|map| map.mode == Mode::Enforce);
     let mut by_prefix: HashMap<&str, Vec<(&ImageMap, &Rule)>> = HashMap::new();
     for map in enforced() {
@@ -41,7 +47,7 @@ pub(super) fn check(maps: &[ImageMap], report: &mut Report) {
             Some(warning)
         })
     });
-    report.warnings.extend(warnings.take(WARNINGS_MAX));
+    warnings.take(WARNINGS_MAX).collect()
 }
 
 fn target_name(rule: &Rule) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 mod changes;
 mod histories;
-mod own_plane;
+pub(crate) mod own_plane;
 mod refusals;
 mod rights;
 mod stopped;

@@ -3,33 +3,33 @@
 use std::env;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Child;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::binaries::Binaries;
-use crate::client::Client;
-use crate::control_plane::{api_server_command, etcd_command, free_ports, ready, run};
+use crate::control_plane::{
+    ControlPlane, api_server_command, etcd_command, free_ports, ready, run,
+};
 use crate::keeper::Keeper;
 use crate::pki::Pki;
-use crate::wait::tail;
 
 /// etcd and an API server; they end with this process.
-pub(super) struct OwnPlane {
-    directory: PathBuf,
-    binaries: Binaries,
-    keeper: Keeper,
-    pki: Pki,
+pub(crate) struct OwnPlane {
+    pub(crate) cluster: &'static ControlPlane,
     etcd: (SocketAddr, Child),
-    address: SocketAddr,
     api_server: Child,
-    pub(super) kubeconfig: PathBuf,
 }
 
 impl OwnPlane {
     /// Starts one; none on a machine without binaries.
-    pub(super) fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         let binaries = Binaries::find().unwrap()?;
-        let name = format!("detour-own-plane-{}", std::process::id());
+        // Nothing ends what a controller would do.
+        let binaries = Binaries { controller_manager: None, ..binaries };
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("detour-own-plane-{}-{number}", std::process::id());
         let directory = env::temp_dir().join(name);
         fs::create_dir(&directory).unwrap();
         let keeper = Keeper::start(&directory);
@@ -40,48 +40,54 @@ impl OwnPlane {
         let mut command = etcd_command(&binaries.etcd, &data, etcd, peer);
         let etcd_process = run(&directory, &keeper, "etcd", &mut command);
         let kubeconfig = pki.kubeconfig("admin", address);
-        let mut command = api_server_command(&binaries.api_server, &directory, etcd, address);
-        command.arg("--disable-admission-plugins=ServiceAccount");
-        let api_server = run(&directory, &keeper, "kube-apiserver", &mut command);
-        let mut plane = Self {
+        let api_server = run_api_server(&binaries, &directory, &keeper, etcd, address);
+        // As long as the process, like the one that tests share.
+        let cluster: &'static ControlPlane = Box::leak(Box::new(ControlPlane {
             directory,
-            binaries,
-            keeper,
             pki,
-            etcd: (etcd, etcd_process),
-            address,
-            api_server,
+            keeper,
             kubeconfig,
-        };
+            binaries,
+            address,
+        }));
+        let mut plane = Self { cluster, etcd: (etcd, etcd_process), api_server };
         plane.wait();
         Some(plane)
     }
 
     /// Ends the API server as a signal does that cannot be caught.
-    pub(super) fn stop_api_server(&mut self) {
-        self.keeper.forget(&self.api_server);
+    pub(crate) fn stop_api_server(&mut self) {
+        self.cluster.keeper.forget(&self.api_server);
         self.api_server.kill().unwrap();
         self.api_server.wait().unwrap();
     }
 
     /// Starts it again where it was.
-    pub(super) fn start_api_server(&mut self) {
-        let (etcd, address) = (self.etcd.0, self.address);
-        let mut command =
-            api_server_command(&self.binaries.api_server, &self.directory, etcd, address);
-        command.arg("--disable-admission-plugins=ServiceAccount");
-        self.api_server = run(&self.directory, &self.keeper, "kube-apiserver", &mut command);
+    pub(crate) fn start_api_server(&mut self) {
+        let ControlPlane { binaries, directory, keeper, address, .. } = self.cluster;
+        self.api_server = run_api_server(binaries, directory, keeper, self.etcd.0, *address);
         self.wait();
     }
 
     fn wait(&mut self) {
-        let client = Client::new(self.address, Some(self.pki.client_config(Some("admin"))));
+        let client = self.cluster.api().0;
         let processes = [&mut self.etcd.1, &mut self.api_server];
         if let Err(failure) = ready(&client, processes) {
-            let logs = ["etcd.log", "kube-apiserver.log"].map(|name| self.directory.join(name));
-            panic!("{failure}{}", logs.map(|log| tail(&log)).concat());
+            panic!("{failure}{}", self.cluster.tails());
         }
     }
+}
+
+fn run_api_server(
+    binaries: &Binaries,
+    directory: &Path,
+    keeper: &Keeper,
+    etcd: SocketAddr,
+    address: SocketAddr,
+) -> Child {
+    let mut command = api_server_command(&binaries.api_server, directory, etcd, address);
+    command.arg("--disable-admission-plugins=ServiceAccount");
+    run(directory, keeper, "kube-apiserver", &mut command)
 }
 
 /// Nobody reads it.
@@ -91,7 +97,7 @@ const NO_AUDIT: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy",
 impl Drop for OwnPlane {
     fn drop(&mut self) {
         for process in [&mut self.api_server, &mut self.etcd.1] {
-            self.keeper.forget(process);
+            self.cluster.keeper.forget(process);
             // It may have ended by itself.
             process.kill().ok();
             process.wait().unwrap();

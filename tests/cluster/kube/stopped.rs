@@ -10,7 +10,7 @@ use crate::control_plane::shared;
 use crate::wait::{tell, wait_until};
 
 use super::own_plane::OwnPlane;
-use super::{LIMITS, api_of, config_map, config_maps, ours, watching};
+use super::{LIMITS, api, config_map, config_maps, ours, watching};
 
 /// What the first event of a watch from that version says.
 fn first(api: &Api, selection: &Selection, version: &str) -> Result<Event, ApiError> {
@@ -29,7 +29,7 @@ fn a_watch_outlives_the_api_server() {
         return;
     }
     let Some(mut plane) = OwnPlane::start() else { return };
-    let (client, administrator) = (api_of(&plane.kubeconfig), api_of(&plane.kubeconfig));
+    let (client, administrator) = (api(plane.cluster), api(plane.cluster));
     let (maps, selection) = (config_maps("default"), ours("default"));
     watching(&client, &selection, LIMITS, |known| {
         let version = administrator.list(&selection, 1, None).unwrap().resource_version;

@@ -33,7 +33,7 @@ fn patterns_that_only_look_alike_are_no_duplicates() {
 fn a_rules_name_may_stand_once_in_a_map() {
     let spec = "rules:\n- {name: a, prefix: quay.io, keep: true}\n\
                 - {name: a, prefix: gcr.io, keep: true}";
-    let what = "rule a: the name is already taken by the rule in line 7";
+    let what = "rule a: the name is already taken by the rule for prefix quay.io";
     refuses(&cluster_map("m", spec), &["rules.yaml:8:", what]);
     let two = cluster_map("m", "rules:\n- {name: a, prefix: quay.io, keep: true}")
         + &cluster_map("n", "rules:\n- {name: a, prefix: quay.io, keep: true}");

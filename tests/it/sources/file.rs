@@ -3,14 +3,11 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use detour::mapping::policy::Policy;
-use detour::metrics::Metrics;
-use detour::snapshot::{Published, Snapshot};
-use detour::sources::Publisher;
+use detour::sources::Update;
 use detour::sources::file::{self, Watcher};
 
+use super::Served;
 use crate::directory::Directory;
 
 impl Directory {
@@ -90,30 +87,25 @@ fn a_watcher_sees_the_link_swap_of_a_mounted_config_map() {
 fn wrong_rules_leave_the_former_ones_in_force_and_are_told() {
     let directory = Directory::new();
     let path = directory.write("rules.yaml", "rules: []");
-    let missing = vec!["rules".to_owned()];
-    let published = Arc::new(Published::new(Snapshot { missing, ..Snapshot::default() }));
-    let publisher = Publisher {
-        published: Arc::clone(&published),
-        policy: Policy::default(),
-        metrics: Arc::new(Metrics::default()),
-    };
+    let (served, places) = Served::new(&["file"]);
     let state = || {
-        let snapshot = published.load();
+        let snapshot = served.published.load();
         (snapshot.mapping.rules().len(), snapshot.missing.len(), snapshot.faults.is_empty())
     };
+    let tell = |loaded| places[0].update(Update::of_documents(loaded));
     let (mut watcher, loaded) = Watcher::start(vec![path.clone()]);
-    publisher.publish(loaded);
+    tell(loaded);
     assert_eq!(state(), (0, 1, false));
     fs::write(&path, map("one")).unwrap();
-    publisher.publish(watcher.poll().unwrap());
+    tell(watcher.poll().unwrap());
     assert_eq!(state(), (1, 0, true));
     fs::write(&path, "rules: []").unwrap();
-    publisher.publish(watcher.poll().unwrap());
+    tell(watcher.poll().unwrap());
     assert_eq!(state(), (1, 0, false));
     fs::remove_file(&path).unwrap();
-    publisher.publish(watcher.poll().unwrap());
+    tell(watcher.poll().unwrap());
     assert_eq!(state(), (1, 0, false));
     fs::write(&path, map("two") + "---\n" + &map("three")).unwrap();
-    publisher.publish(watcher.poll().unwrap());
+    tell(watcher.poll().unwrap());
     assert_eq!(state(), (2, 0, true));
 }

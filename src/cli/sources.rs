@@ -1,0 +1,104 @@
+//! The sources of `detour serve`: a thread for each that may change.
+
+use std::sync::Arc;
+
+use super::serve::ServeError;
+use crate::config::{RuleSource, ServeConfig};
+use crate::kube::Api;
+use crate::kube::limits::WatchLimits;
+use crate::metrics::Metrics;
+use crate::rules::{self, Kind, Source, Text};
+use crate::snapshot::{Published, Snapshot};
+use crate::sources::board::{Place, Sinks, board};
+use crate::sources::{Update, api, config_map, file};
+use crate::status::writer::Slots;
+use crate::supervise::{SuperviseError, Supervisor};
+
+/// The map that `--tls dev` uses when no rules are given.
+const SAMPLE: &str = include_str!("../../examples/rules.yaml");
+
+/// A source as the board lists it; the API server's two kinds are two.
+enum Listed<'c> {
+    Sample,
+    Files(&'c [std::path::PathBuf]),
+    ConfigMap(config_map::Name),
+    Objects(Kind),
+}
+
+impl Listed<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Sample => "sample".to_owned(),
+            Self::Files(_) => "file".to_owned(),
+            Self::ConfigMap(name) => name.source(),
+            Self::Objects(kind) => api::name(*kind),
+        }
+    }
+}
+
+/// Reads the rules and keeps them up to date.
+pub(super) fn start(
+    config: &ServeConfig,
+    api: Option<&Api>,
+    metrics: &Arc<Metrics>,
+    supervisor: &Supervisor,
+) -> Result<(Arc<Published>, Slots), ServeError> {
+    let listed: Vec<Listed<'_>> = config.sources.iter().flat_map(listed).collect();
+    let published = Arc::new(Published::new(Snapshot::default()));
+    let slots = Slots { verdicts: Arc::default(), seen: Arc::default() };
+    let sinks = Sinks {
+        published: Arc::clone(&published),
+        metrics: Arc::clone(metrics),
+        verdicts: Arc::clone(&slots.verdicts),
+        seen: Arc::clone(&slots.seen),
+        policy: config.policy.clone(),
+    };
+    let places = board(listed.iter().map(Listed::name).collect(), sinks);
+    for (one, place) in listed.into_iter().zip(places) {
+        follow(one, place, api, supervisor).map_err(ServeError::Supervise)?;
+    }
+    Ok((published, slots))
+}
+
+fn listed(source: &RuleSource) -> Vec<Listed<'_>> {
+    match source {
+        RuleSource::Sample => vec![Listed::Sample],
+        RuleSource::Paths(paths) => vec![Listed::Files(paths)],
+        RuleSource::ConfigMap { namespace, name } => {
+            let (namespace, name) = (namespace.clone(), name.clone());
+            vec![Listed::ConfigMap(config_map::Name { namespace, name })]
+        }
+        RuleSource::Api => [Kind::ClusterImageMap, Kind::ImageMap].map(Listed::Objects).into(),
+    }
+}
+
+/// Reads files once; starts the thread that follows what may change.
+fn follow(
+    one: Listed<'_>,
+    place: Place,
+    api: Option<&Api>,
+    supervisor: &Supervisor,
+) -> Result<(), SuperviseError> {
+    let thread = format!("source {}", one.name());
+    let limits = WatchLimits::standard();
+    match (one, api.cloned()) {
+        (Listed::Sample, _) => {
+            let sample = Text { name: "the sample".to_owned(), content: SAMPLE.to_owned() };
+            place.update(Update::of_documents(rules::load(Source::File, &[sample])));
+            Ok(())
+        }
+        (Listed::Files(paths), _) => {
+            let (watcher, loaded) = file::Watcher::start(paths.to_vec());
+            place.update(Update::of_documents(loaded));
+            supervisor.spawn_vital(&thread, move || watcher.run(&place))
+        }
+        (Listed::ConfigMap(name), Some(api)) => {
+            supervisor.spawn_vital(&thread, move || config_map::run(&api, name, limits, place))
+        }
+        (Listed::Objects(kind), Some(api)) => {
+            supervisor.spawn_vital(&thread, move || api::run(&api, kind, limits, place))
+        }
+        // Whoever asks has a client.
+        (Listed::ConfigMap(_) | Listed::Objects(_), None) => Ok(()),
+    }
+}

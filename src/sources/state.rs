@@ -1,0 +1,221 @@
+//! What is known of one source: its last good rules, and what is wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use log::Level;
+
+use super::api::Checked;
+use crate::rules::fault::Fault;
+use crate::rules::{ImageMap, Loaded};
+use crate::snapshot::{self, SourceView, Trouble};
+
+/// Most lines about one thing in the log and in `/readyz`.
+pub(super) const LINES_MAX: usize = 100;
+
+/// What a source holds, checked.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Documents of which none has a fault: one that has refuses them all.
+    Documents(Loaded),
+    /// Objects, of which each is in force or not by itself.
+    Objects(Vec<Arc<Checked>>),
+}
+
+impl Content {
+    /// The maps without a fault.
+    pub fn maps(&self) -> Box<dyn Iterator<Item = &ImageMap> + '_> {
+        match self {
+            Self::Documents(loaded) => Box::new(loaded.maps.iter()),
+            Self::Objects(objects) => Box::new(objects.iter().filter_map(|object| object.map())),
+        }
+    }
+
+    /// The objects, where it is made of some.
+    pub(super) fn objects(&self) -> &[Arc<Checked>] {
+        match self {
+            Self::Documents(_) => &[],
+            Self::Objects(objects) => objects,
+        }
+    }
+
+    pub(super) fn warnings(&self) -> Box<dyn Iterator<Item = &Fault> + '_> {
+        match self {
+            Self::Documents(loaded) => Box::new(loaded.report.warnings.iter()),
+            Self::Objects(objects) => Box::new(objects.iter().flat_map(|object| &object.warnings)),
+        }
+    }
+}
+
+/// What a source tells.
+#[derive(Debug, Clone)]
+pub enum Update {
+    /// This was read, and is good.
+    Read(Content),
+    /// What was read is wrong, or there is nothing: why, a line each. The last
+    /// good rules stay.
+    Refused(Vec<String>),
+    /// What was read last is what is there.
+    InTouch,
+    /// It could not be asked: why. The last good rules stay.
+    Failed(String),
+    /// There is nothing, and that is as it may be: why.
+    Absent(String),
+}
+
+impl Update {
+    /// What is told of documents: a fault refuses them all.
+    pub fn of_documents(loaded: Loaded) -> Self {
+        match loaded.report.faults.is_empty() {
+            true => Self::Read(Content::Documents(loaded)),
+            false => Self::Refused(loaded.report.faults.iter().map(ToString::to_string).collect()),
+        }
+    }
+}
+
+/// What an update changed.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    /// Other rules than before.
+    pub(super) has_rules: bool,
+    /// Something that an operator sees.
+    pub(super) is_visible: bool,
+    /// To be logged.
+    pub(super) log: Vec<(Level, String)>,
+}
+
+/// A source, as it is known.
+#[derive(Debug)]
+pub(super) struct State {
+    name: String,
+    good: Option<Content>,
+    /// Why `good` is empty although nothing is wrong.
+    note: Option<String>,
+    wrong: Option<Trouble>,
+    failing: Option<Trouble>,
+    last_sync: Arc<AtomicU64>,
+}
+
+impl State {
+    pub(super) fn new(name: String) -> Self {
+        let last_sync = Arc::default();
+        Self { name, good: None, note: None, wrong: None, failing: None, last_sync }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn good(&self) -> Option<&Content> {
+        self.good.as_ref()
+    }
+
+    /// Whether it cannot be read, or what was read is wrong.
+    pub(super) fn is_failing(&self) -> bool {
+        self.wrong.is_some() || self.failing.is_some()
+    }
+
+    /// When it was in order last, in seconds since 1970; 0 for never.
+    pub(super) fn last_sync(&self) -> u64 {
+        self.last_sync.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn apply(&mut self, update: Update, now: SystemTime) -> Change {
+        let mut change = Change::default();
+        match update {
+            Update::Read(content) => {
+                self.read(content, None, &mut change);
+                self.in_touch(now, &mut change);
+            }
+            Update::Absent(why) => {
+                if self.note.as_ref() != Some(&why) {
+                    change.log.push((Level::Warn, format!("source {}: {why}", self.name)));
+                    self.read(Content::Objects(Vec::new()), Some(why), &mut change);
+                }
+                self.in_touch(now, &mut change);
+            }
+            Update::InTouch => self.in_touch(now, &mut change),
+            Update::Refused(lines) => self.refused(lines, now, &mut change),
+            Update::Failed(why) => self.failed(&why, now, &mut change),
+        }
+        change
+    }
+
+    fn read(&mut self, content: Content, note: Option<String>, change: &mut Change) {
+        change.has_rules = true;
+        change.is_visible = true;
+        let words = match (&self.good, self.wrong.take()) {
+            (_, Some(_)) => "is right again",
+            (None, None) => "has synced",
+            (Some(_), None) => "has changed",
+        };
+        change.log.push((Level::Info, format!("source {} {words}", self.name)));
+        self.good = Some(content);
+        self.note = note;
+    }
+
+    fn in_touch(&mut self, now: SystemTime, change: &mut Change) {
+        if self.failing.take().is_some() {
+            change.is_visible = true;
+            change.log.push((Level::Info, format!("source {} can be read again", self.name)));
+        }
+        if self.wrong.is_none() && self.good.is_some() {
+            self.last_sync.store(snapshot::seconds(now), Ordering::Relaxed);
+        }
+    }
+
+    fn refused(&mut self, mut lines: Vec<String>, now: SystemTime, change: &mut Change) {
+        let more = lines.len().saturating_sub(LINES_MAX);
+        lines.truncate(LINES_MAX);
+        if more > 0 {
+            lines.push(format!("source {}: {more} more faults", self.name));
+        }
+        if self.wrong.as_ref().is_some_and(|wrong| wrong.lines == lines) {
+            return;
+        }
+        change.is_visible = true;
+        change.log.extend(lines.iter().map(|line| (Level::Error, line.clone())));
+        let words = match self.good {
+            Some(_) => "these rules are not used; the former ones stay in force",
+            None => "no rules are in force, and this instance is not ready",
+        };
+        change.log.push((Level::Error, format!("source {}: {words}", self.name)));
+        let since = self.wrong.as_ref().map_or(now, |wrong| wrong.since);
+        self.wrong = Some(Trouble { since, lines });
+    }
+
+    fn failed(&mut self, why: &str, now: SystemTime, change: &mut Change) {
+        let line = format!("source {}: {why}", self.name);
+        match &mut self.failing {
+            Some(failing) if failing.lines == [line.as_str()] => {}
+            Some(failing) => {
+                change.is_visible = true;
+                change.log.push((Level::Debug, line.clone()));
+                failing.lines = vec![line];
+            }
+            None => {
+                change.is_visible = true;
+                let words = match self.good {
+                    Some(_) => "the last good rules stay in force",
+                    None => "this instance is not ready",
+                };
+                change.log.push((Level::Warn, format!("{line}; {words}")));
+                self.failing = Some(Trouble { since: now, lines: vec![line] });
+            }
+        }
+    }
+
+    /// What an operator sees; the counts are those of the rules in force.
+    pub(super) fn view(&self, rules: usize, out_of_force: usize) -> SourceView {
+        SourceView {
+            name: self.name.clone(),
+            is_synced: self.good.is_some(),
+            rules,
+            out_of_force,
+            note: self.note.clone(),
+            troubles: [&self.wrong, &self.failing].into_iter().flatten().cloned().collect(),
+            last_sync: Arc::clone(&self.last_sync),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! When an instance is ready, and what its operator is told.
+
+use std::time::{Duration, SystemTime};
+
+use detour::rules::{self, Source, Text};
+use detour::sources::Update;
+
+use super::Served;
+
+fn good() -> Update {
+    let content = "apiVersion: detour.dev/v1alpha1\nkind: ClusterImageMap\nmetadata: {name: a}\n\
+                   spec: {rules: [{prefix: docker.io, to: a.example}]}\n";
+    let text = Text { name: "rules.yaml".to_owned(), content: content.to_owned() };
+    Update::of_documents(rules::load(Source::File, &[text]))
+}
+
+fn refused(line: &str) -> Update {
+    Update::Refused(vec![line.to_owned()])
+}
+
+#[test]
+fn ready_once_every_source_has_synced_and_from_then_on() {
+    let (served, places) = Served::new(&["file", "configmap:a/b", "api/imagemaps"]);
+    let missing = || served.published.load().missing.clone();
+    assert_eq!(served.metric("detour_source_rules{source=\"api/imagemaps\"}"), "0");
+    assert_eq!(missing(), ["source file", "source configmap:a/b", "source api/imagemaps"]);
+    places[0].update(good());
+    places[1].update(refused("x"));
+    places[2].update(Update::Failed("y".to_owned()));
+    places[2].update(Update::InTouch);
+    assert_eq!(missing(), ["source configmap:a/b", "source api/imagemaps"]);
+    places[2].update(Update::Absent("z".to_owned()));
+    assert_eq!(missing(), ["source configmap:a/b"]);
+    places[1].update(good());
+    assert_eq!(missing(), [""; 0]);
+    for place in &places {
+        place.update(refused("x"));
+        place.update(Update::Failed("y".to_owned()));
+    }
+    assert_eq!(missing(), [""; 0], "it has rules");
+    assert_eq!(served.published.load().faults.len(), 6);
+}
+
+#[test]
+fn a_source_is_described_in_one_line() {
+    let (served, places) = Served::new(&["file"]);
+    let describe = |later| {
+        let snapshot = served.published.load();
+        snapshot.sources[0].describe(SystemTime::now() + Duration::from_secs(later))
+    };
+    assert_eq!(describe(0), "not synced yet");
+    places[0].update(Update::Failed("away".to_owned()));
+    assert!(describe(100).ends_with(": source file: away"), "{}", describe(100));
+    places[0].update(good());
+    let line = describe(100);
+    let age = line.strip_prefix("1 rules in force, in order ").unwrap().strip_suffix(" s ago");
+    assert!(["99", "100", "101"].contains(&age.unwrap()), "{line}");
+    let lines = ["rules.yaml: one".to_owned(), "rules.yaml: two".to_owned()].to_vec();
+    places[0].update(Update::Refused(lines));
+    let line = describe(100);
+    assert!(line.ends_with(" s: rules.yaml: one and 1 more") && line.contains(", for "), "{line}");
+}
+
+#[test]
+fn the_last_sync_stands_still_while_something_is_wrong() {
+    let (served, places) = Served::new(&["file"]);
+    let last = || served.metric("detour_source_last_sync_timestamp_seconds{");
+    assert_eq!(
+        served.published.load().sources[0].last_sync.load(std::sync::atomic::Ordering::Relaxed),
+        0
+    );
+    places[0].update(Update::InTouch);
+    assert_eq!(last(), "0", "in touch, but nothing was read");
+    places[0].update(good());
+    assert_ne!(last(), "0");
+    let snapshot = served.published.load();
+    snapshot.sources[0].last_sync.store(7, std::sync::atomic::Ordering::Relaxed);
+    places[0].update(refused("x"));
+    places[0].update(Update::InTouch);
+    assert_eq!((last(), served.metric("detour_source_failing{")), ("7".into(), "1".into()));
+    places[0].update(good());
+    assert_ne!(last(), "7");
+    assert_eq!(served.metric("detour_source_failing{"), "0");
+}
+
+#[test]
+fn a_trouble_keeps_its_beginning() {
+    let (served, places) = Served::new(&["file"]);
+    places[0].update(refused("one"));
+    let since = served.published.load().sources[0].troubles[0].since;
+    places[0].update(refused("two"));
+    let snapshot = served.published.load();
+    assert_eq!(snapshot.sources[0].troubles[0].since, since);
+    assert_eq!(snapshot.faults, ["two"]);
+    let many = (0..1_000).map(|number| format!("fault {number}")).collect();
+    places[0].update(Update::Refused(many));
+    let faults = served.published.load().faults.clone();
+    assert_eq!((faults.len(), faults[100].as_str()), (101, "source file: 900 more faults"));
+}
