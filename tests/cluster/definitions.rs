@@ -1,6 +1,8 @@
 //! The custom resource definitions on a real API server.
 
-use std::sync::OnceLock;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Mutex;
 
 use detour::rules::schema::{definition, definition_name, plural};
 use detour::rules::{Kind, Loaded, Source, Text, load};
@@ -16,8 +18,9 @@ const KINDS: [Kind; 2] = [Kind::ClusterImageMap, Kind::ImageMap];
 
 /// Makes both definitions, once, and waits until they are served.
 pub(crate) fn define(cluster: &ControlPlane) {
-    static DEFINED: OnceLock<()> = OnceLock::new();
-    DEFINED.get_or_init(|| {
+    static DEFINED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut defined = DEFINED.lock().unwrap();
+    if defined.insert(cluster.directory.clone()) {
         let api = cluster.api();
         for kind in KINDS {
             api.create(DEFINITIONS, &definition(kind));
@@ -26,7 +29,7 @@ pub(crate) fn define(cluster: &ControlPlane) {
                 api.request("GET", &collection, "application/json", &Value::Null).0 == 200
             });
         }
-    });
+    }
 }
 
 fn map(name: &str, spec: &Value) -> Value {

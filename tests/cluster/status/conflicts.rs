@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::instance::Instance;
 use super::{Bed, map};
-use crate::control_plane::shared;
+use crate::control_plane::undisturbed;
 use crate::wait::{tell, wait_for, wait_until};
 
 /// How long nothing may be written while nothing changes.
@@ -52,7 +52,7 @@ fn nothing_is_written(bed: &Bed) {
 
 #[test]
 fn a_conflict_is_written_once_and_told_to_both() {
-    let Some(cluster) = shared() else { return };
+    let Some(cluster) = undisturbed() else { return };
     let bed = Bed::new(cluster, "conflicts");
     let _instances = [Instance::start(&bed.account), Instance::start(&bed.account)];
     bed.create("elder", "mirror.example/a");
@@ -97,7 +97,7 @@ fn a_conflict_is_written_once_and_told_to_both() {
 
 #[test]
 fn a_map_in_no_namespace_is_told_in_default() {
-    let Some(cluster) = shared() else { return };
+    let Some(cluster) = undisturbed() else { return };
     let bed = Bed::new(cluster, "observes");
     let _instance = Instance::start(&bed.account);
     let mut object = map("ClusterImageMap", &bed.namespace, "mirror.example/a");

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Bed;
 use super::instance::{Instance, LEASE};
-use crate::control_plane::shared;
+use crate::control_plane::undisturbed;
 use crate::wait::{tell, wait_until};
 
 fn holder(bed: &Bed) -> Value {
@@ -20,7 +20,7 @@ fn holder(bed: &Bed) -> Value {
 
 #[test]
 fn another_writes_when_the_leader_is_gone() {
-    let Some(cluster) = shared() else { return };
+    let Some(cluster) = undisturbed() else { return };
     let bed = Bed::new(cluster, "leaders");
     let instances = [Instance::start(&bed.account), Instance::start(&bed.account)];
     bed.create("first", "mirror.example/first");
@@ -72,7 +72,7 @@ fn another_writes_when_the_leader_is_gone() {
 
 #[test]
 fn the_rights_are_no_more_than_is_needed() {
-    let Some(cluster) = shared() else { return };
+    let Some(cluster) = undisturbed() else { return };
     let bed = Bed::new(cluster, "rights-status");
     let instance = Instance::start(&bed.account);
     wait_until("it leads", || instance.leads());

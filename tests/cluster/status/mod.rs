@@ -6,6 +6,7 @@
 mod conflicts;
 mod instance;
 mod leaders;
+mod process;
 
 use serde_json::{Value, json};
 
