@@ -38,7 +38,7 @@ pub(super) fn check_tls(
         }
         TlsMode::Own => {
             refuse(&flags.file_flags(), &that("self"), "files are read with --tls files only")?;
-            check_own(flags, own_namespace).map(Tls::Own)
+            check_own(flags, own_namespace).map(Box::new).map(Tls::Own)
         }
     }
 }
@@ -162,7 +162,7 @@ mod tests {
 
     fn own(line: &str) -> OwnCertificates {
         match command(&format!("--rules /r --tls self {line}")).map(|config| config.tls) {
-            Ok(Tls::Own(own)) => own,
+            Ok(Tls::Own(own)) => *own,
             other => panic!("{other:?}"),
         }
     }

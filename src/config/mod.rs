@@ -149,7 +149,7 @@ pub enum Tls {
         key: PathBuf,
     },
     /// An authority and certificates of our own, kept in a Secret.
-    Own(OwnCertificates),
+    Own(Box<OwnCertificates>),
 }
 
 /// What `--tls self` needs.

@@ -1,6 +1,6 @@
 //! From what the sources hold to what is in force, all of it anew.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::api::Checked;
 use super::state::Content;
@@ -147,12 +147,10 @@ pub(super) fn told(fault: &Fault) -> String {
 
 /// Those of the sources, and those that only show when they are seen together.
 fn warnings(contents: &[&Content], merged: &Merged) -> Vec<Fault> {
-    let own: Vec<&Fault> = contents.iter().flat_map(|content| content.warnings()).collect();
-    let known: HashSet<&Fault> = own.iter().copied().collect();
-    let mut together = rules::overlaps(&merged.in_force);
-    together.extend(twins(merged));
-    together.retain(|warning| !known.contains(warning));
-    let all: BTreeSet<Fault> = own.into_iter().cloned().chain(together).collect();
+    let own = contents.iter().flat_map(|content| content.warnings()).cloned();
+    // A source that saw its own documents together may have said the same.
+    let all: BTreeSet<Fault> =
+        own.chain(rules::overlaps(&merged.in_force)).chain(twins(merged)).collect();
     all.into_iter().collect()
 }
 

@@ -93,7 +93,11 @@ fn wrong_usage_is_refused_with_a_hint() {
         (&["server"], r#"unknown command "server""#, "the command comes first"),
         (&["serve", "--tsl", "dev"], r#"unknown flag "--tsl" for"#, "did you mean --tls?"),
         (&["serve", "--tls"], "--tls needs a value", "write --tls VALUE"),
-        (&["serve", "--tls", "none"], r#"invalid value "none" for --tls"#, "expected dev or"),
+        (
+            &["serve", "--tls", "none"],
+            r#"invalid value "none" for --tls"#,
+            "expected self, files or dev",
+        ),
         (&["serve", "--tls", "dev", "x"], r#"unexpected argument "x""#, "`detour serve` takes"),
         (&["review"], "--rules is missing", "write `detour review --rules PATH`"),
         (&["normalize"], "no reference given", "write `detour normalize -- REF"),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use detour::metrics::Metrics;
+use detour::metrics::{Metrics, SourceMetrics};
 use detour::rules::Kind;
 use detour::rules::schema::schema;
 use serde_json::Value;
@@ -87,6 +87,8 @@ fn every_metric() {
     metrics.admission("CREATE", "patched", Duration::ZERO);
     metrics.image("a", "keep");
     metrics.observed("a", "keep");
+    metrics.set_source("file", &SourceMetrics::default());
+    metrics.certificate_rotation("new");
     let text = metrics.encode().unwrap();
     let name = |line: &str| {
         let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;

@@ -227,7 +227,11 @@ fn a_source_that_nobody_can_reach_is_a_usage_error() {
     assert!(outside.contains("error: this is no pod of a cluster"), "{outside}");
     let none = text(&["--source=configmap:a/b", "--kubeconfig=none"]);
     assert!(none.contains("error: cannot read none"), "{none}");
-    assert!(none.ends_with("hint: the API server is asked for rules: check --kubeconfig\n"));
+    assert!(
+        none.ends_with(
+            "hint: run it in a pod with a service account, or write --kubeconfig PATH\n"
+        )
+    );
 }
 
 #[test]

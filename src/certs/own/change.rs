@@ -105,7 +105,7 @@ impl Workshop<'_> {
     ) -> Result<Material, CertificateError> {
         let content = || found.cloned().ok_or(CertificateError::Inapplicable(change.name()));
         let material = match change {
-            Change::New => self.new(remains)?,
+            Change::New => self.begin_anew(remains)?,
             Change::Restore => {
                 let held = self.held.cloned();
                 held.ok_or(CertificateError::Inapplicable(change.name()))?
@@ -143,7 +143,7 @@ impl Workshop<'_> {
         self.mint.leaf(signer, self.now, ends)
     }
 
-    fn new(&self, remains: &[Authority]) -> Result<Material, CertificateError> {
+    fn begin_anew(&self, remains: &[Authority]) -> Result<Material, CertificateError> {
         let signer = self.authority()?;
         let leaf = Some(self.leaf(&signer)?);
         let material =

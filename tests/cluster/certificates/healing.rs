@@ -1,12 +1,17 @@
 //! What others break heals by itself, and pods go on being rewritten.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::time::{Duration, UNIX_EPOCH};
 
+use detour::certs::own::change::{Change, Workshop};
+use detour::certs::own::mint::Names;
+use detour::certs::own::{Timing, secret};
 use serde_json::{Value, json};
 
-use super::Replicas;
+use super::{Replicas, SECRET};
 use crate::control_plane::shared;
-use crate::detour::get;
+use crate::detour::{Instance, get};
 use crate::fixture::is_rewritten;
 use crate::wait::wait_until;
 
@@ -104,8 +109,49 @@ fn an_overwritten_bundle_is_written_again_but_not_in_a_fight() {
         }
         replicas.metric("detour_ca_bundle_contested_total") > 0.0
     });
-    let log: String = replicas.instances.iter().map(|instance| instance.log()).collect();
+    let log: String = replicas.instances.iter().map(Instance::log).collect();
     assert!(log.contains("CABundleContested: somebody else writes caBundle"));
     let writes = replicas.metric("detour_ca_bundle_writes_total") - writes;
     assert!(writes <= 3.0 * 4.0, "{writes} writes against {} of another", fights.get());
+}
+
+/// The certificates of a bundle, in any order.
+fn certificates(pem: &str) -> BTreeSet<&str> {
+    pem.split_inclusive("-----END CERTIFICATE-----\n").collect()
+}
+
+/// Stores a Secret that was made so many days ago.
+fn store(replicas: &Replicas, days: u32) {
+    let now = UNIX_EPOCH.elapsed().unwrap() - Duration::from_secs(86_400) * days;
+    let mint = Names::new(["127.0.0.1".to_owned()]).unwrap();
+    let timing = Timing { leaf_life: Duration::from_secs(90 * 86_400) };
+    let workshop = Workshop { mint: &mint, timing, now, held: None, served: None };
+    let material = workshop.apply(Change::New, None, &[]).unwrap();
+    let object = secret::write(SECRET, &replicas.namespace, &material, None);
+    let collection = replicas.secret_path();
+    replicas.api.create(collection.rsplit_once('/').unwrap().0, &object);
+    replicas.set_bundle(&secret::pem([&material.signer.certificate]));
+}
+
+#[test]
+fn what_is_old_at_the_start_is_replaced() {
+    let Some(cluster) = shared() else { return };
+    // Two thirds, the whole certificate, most of the authority, and all of it.
+    for (days, keeps, authorities) in
+        [(61, true, 1), (100, true, 1), (300, true, 2), (400, false, 1)]
+    {
+        let mut replicas = Replicas::new(cluster, &format!("old-{days}"), &[]);
+        store(&replicas, days);
+        let (authority, leaf) = (replicas.data("ca.crt"), replicas.data("tls.crt"));
+        (0..2).for_each(|_| replicas.start());
+        replicas.wait_until_ready();
+        replicas.registration.wait(&replicas.namespace, is_rewritten);
+        replicas.under_load(|| {
+            certificates(&replicas.bundle()) == certificates(&replicas.data("ca.crt"))
+        });
+        assert_ne!(replicas.data("tls.crt"), leaf, "{days} days");
+        let now = replicas.data("ca.crt");
+        assert_eq!(now.contains(&authority), keeps, "{days} days");
+        assert_eq!(now.matches("BEGIN").count(), authorities, "{days} days");
+    }
 }

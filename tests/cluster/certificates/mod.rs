@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +23,7 @@ use crate::fixture::{MIRROR, is_rewritten, namespace};
 use crate::forwarder;
 use crate::objects::pod;
 use crate::registration::{Calls, Registration, Webhook};
-use crate::wait::wait_until;
+use crate::wait::{DEADLINE, wait_until};
 
 const ACCOUNT: &str = "detour";
 const SECRET: &str = "detour-tls";
@@ -142,18 +142,18 @@ impl Replicas {
     }
 
     /// Creates pods until `is_over`; all have to be rewritten, and no call has
-    /// failed by the API server's own count. Gives how many there were.
-    fn under_load(&self, is_over: impl Fn() -> bool) -> usize {
+    /// failed by the API server's own count.
+    fn under_load(&self, is_over: impl Fn() -> bool) {
         let before = self.registration.calls();
-        let prefix = self.registration.calls().answered;
+        let prefix = before.answered;
         let mut count = 0;
+        let begin = Instant::now();
         while !is_over() || count < 20 {
-            // A client of its own each time, and new connections with it.
+            assert!(begin.elapsed() < DEADLINE, "after {DEADLINE:?} it is not over");
             assert!(self.rewrites(&self.api, &format!("pod-{prefix}-{count}")));
             count += 1;
         }
         self.assert_no_failure_since(before);
-        count
     }
 
     fn assert_no_failure_since(&self, before: Calls) {

@@ -12,7 +12,7 @@ mod model;
 mod properties;
 mod proxied;
 mod reflect;
-mod script;
+pub(crate) mod script;
 mod statuses;
 mod watches;
 
@@ -31,7 +31,7 @@ use script::Server;
 const GUARD: Duration = Duration::from_secs(20);
 
 /// Limits that no test reaches unless it shortens one.
-const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: Limits = Limits {
     resolve: GUARD,
     connect: GUARD,
     handshake: GUARD,
@@ -42,10 +42,10 @@ const LIMITS: Limits = Limits {
 };
 
 /// A service account's files, as the kubelet mounts them.
-struct Account(Directory);
+pub(crate) struct Account(Directory);
 
 impl Account {
-    fn new(authority: &str) -> Self {
+    pub(crate) fn new(authority: &str) -> Self {
         let account = Self(Directory::new());
         account.write("ca.crt", authority);
         account.write("token", "first\n");
@@ -71,7 +71,7 @@ impl Account {
         Api::in_cluster(variable, self.path(), limits)
     }
 
-    fn api(&self, server: &Server, limits: Limits) -> Api {
+    pub(crate) fn api(&self, server: &Server, limits: Limits) -> Api {
         self.api_at("127.0.0.1", server.address.port(), limits).unwrap()
     }
 }
@@ -122,7 +122,7 @@ fn bookmark(version: u64) -> String {
 }
 
 /// What the API server answers instead of an object.
-fn status(code: u16, reason: &str, message: &str) -> Value {
+pub(crate) fn status(code: u16, reason: &str, message: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
            "message": message, "reason": reason, "code": code})
 }

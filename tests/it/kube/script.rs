@@ -19,14 +19,14 @@ use serde_json::Value;
 use super::GUARD;
 
 /// A certificate and its key in PEM.
-pub(super) struct Pair {
-    pub(super) certificate: String,
-    pub(super) key: String,
+pub(crate) struct Pair {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 impl Pair {
     /// Signed by itself, for these names.
-    pub(super) fn new(names: &[&str]) -> Self {
+    pub(crate) fn new(names: &[&str]) -> Self {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
@@ -39,7 +39,7 @@ impl Pair {
 }
 
 /// What is done when a request has come.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// A whole answer: status, further header lines, body.
     Answer(u16, String, Vec<u8>),
     /// Status 200, then these parts; the body ends with the last one.
@@ -55,13 +55,13 @@ pub(super) enum Reply {
 }
 
 impl Reply {
-    pub(super) fn json(status: u16, body: &Value) -> Self {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::Answer(status, String::new(), body.to_string().into_bytes())
     }
 }
 
 /// A part of a body that comes bit by bit.
-pub(super) enum Part {
+pub(crate) enum Part {
     /// One chunk.
     Bytes(Vec<u8>),
     /// Waits until the test says so.
@@ -75,12 +75,12 @@ pub(super) enum Part {
 }
 
 impl Part {
-    pub(super) fn text(text: impl AsRef<str>) -> Self {
+    pub(crate) fn text(text: impl AsRef<str>) -> Self {
         Self::Bytes(text.as_ref().as_bytes().to_vec())
     }
 
     /// A gate, and what opens it.
-    pub(super) fn gate() -> (Sender<()>, Self) {
+    pub(crate) fn gate() -> (Sender<()>, Self) {
         let (sender, receiver) = mpsc::channel();
         (sender, Self::Gate(receiver))
     }
@@ -88,25 +88,25 @@ impl Part {
 
 /// A request as it came.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Received {
+pub(crate) struct Received {
     /// Method, path and query.
-    pub(super) line: String,
+    pub(crate) line: String,
     /// The rest of the head, names in lower case.
-    pub(super) head: String,
-    pub(super) body: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Received {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let prefix = format!("{name}: ");
         self.head.lines().find_map(|line| line.strip_prefix(prefix.as_str()))
     }
 }
 
 /// A server on loopback; closed when dropped.
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
-    pub(super) pair: Pair,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) pair: Pair,
     shared: Arc<Shared>,
 }
 
@@ -121,12 +121,12 @@ struct Shared {
 impl Server {
     /// Answers requests with `replies`, in this order and whatever they are;
     /// further ones not at all.
-    pub(super) fn start(replies: Vec<Reply>) -> Self {
+    pub(crate) fn start(replies: Vec<Reply>) -> Self {
         Self::start_with(Pair::new(&["127.0.0.1", "localhost"]), None, replies)
     }
 
     /// As [`Server::start`], with a certificate, and one that clients need.
-    pub(super) fn start_with(pair: Pair, client: Option<&Pair>, replies: Vec<Reply>) -> Self {
+    pub(crate) fn start_with(pair: Pair, client: Option<&Pair>, replies: Vec<Reply>) -> Self {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -169,12 +169,12 @@ impl Server {
     }
 
     /// The requests that came so far.
-    pub(super) fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.shared.received.lock().unwrap().clone()
     }
 
     /// Method, path and query of the requests that came so far.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.received().into_iter().map(|received| received.line).collect()
     }
 
@@ -188,12 +188,12 @@ impl Server {
     }
 
     /// How many connections there were so far.
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.shared.sockets.lock().unwrap().len()
     }
 
     /// Waits until a connection was closed by this server.
-    pub(super) fn wait_for_an_end(&self) {
+    pub(crate) fn wait_for_an_end(&self) {
         self.shared.ended.1.lock().unwrap().recv_timeout(GUARD).unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! `--tls self`: what is decided, what is made, and what is read.
 
 mod issued;
-mod model;
+mod kept;
 mod plans;
+mod model;
 mod properties;

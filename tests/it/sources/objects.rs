@@ -152,3 +152,29 @@ fn a_server_that_cannot_be_asked_leaves_the_rules() {
     watched.failed(error(ErrorKind::Gone("too old".to_owned())), Duration::ZERO);
     assert!(served.published.load().faults.is_empty(), "a watch lists anew");
 }
+
+#[test]
+fn an_object_made_anew_is_read_anew() {
+    let (served, mut watched) = watched();
+    let spec = prefixes(&[("docker.io", "a.example")]);
+    let with = |field: &str, value: serde_json::Value| {
+        let mut changed: serde_json::Value =
+            object("ClusterImageMap", "a", 1, &spec).decode().unwrap();
+        changed["metadata"][field] = value;
+        detour::kube::Object::parse(changed.to_string().as_bytes()).unwrap()
+    };
+    watched.changed(&objects([object("ClusterImageMap", "a", 1, &spec)]));
+    for (number, (field, value)) in [
+        ("uid", json!("another")),
+        ("generation", json!(2)),
+        ("creationTimestamp", json!("2026-02-01T00:00:00Z")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        watched.changed(&objects([with(field, value)]));
+        let latest = served.verdicts.latest();
+        assert_eq!(latest.number, 2 * number as u64 + 2, "{field}");
+        watched.changed(&objects([object("ClusterImageMap", "a", 1, &spec)]));
+    }
+}
