@@ -22,6 +22,7 @@ pub mod snapshot;
 pub mod client;
 pub mod kube;
 pub mod sources;
+pub mod status;
 pub mod certs;
 pub mod server;
 pub mod metrics;

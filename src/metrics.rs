@@ -3,6 +3,8 @@
 //! Labels are bounded: operations and outcomes are closed lists, maps are
 //! those in force; a rule or an image is never a label.
 
+pub mod write_back;
+
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use write_back::WriteBack;
 
 /// Upper bounds of the duration buckets, in seconds.
 const BUCKETS: [f64; 10] =
@@ -80,6 +84,8 @@ pub struct Metrics {
     source_last_sync: Family<SourceLabels, Gauge>,
     connections: Gauge<i64>,
     panics: Counter<u64, AtomicU64>,
+    /// What is written back to the cluster.
+    pub write_back: WriteBack,
     certificate_expiry: Gauge<i64>,
     certificate_rotations: Family<RotationLabels, Counter>,
     certificate_failures: Counter,
@@ -102,6 +108,7 @@ impl Default for Metrics {
             source_last_sync: Family::default(),
             connections: Gauge::default(),
             panics: Counter::default(),
+            write_back: WriteBack::default(),
             certificate_expiry: Gauge::default(),
             certificate_rotations: Family::default(),
             certificate_failures: Counter::default(),
@@ -134,6 +141,7 @@ impl Metrics {
         registry.register("connections", help, self.connections.clone());
         let help = "Requests at which the admission panicked; each was allowed unchanged";
         registry.register("panics", help, self.panics.clone());
+        self.write_back.register(registry);
     }
 
     fn register_sources(&mut self) {

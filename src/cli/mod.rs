@@ -9,6 +9,7 @@ pub mod normalize;
 pub mod review;
 pub mod serve;
 mod sources;
+mod write_back;
 
 /// How a command ended; the number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

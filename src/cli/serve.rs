@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Exit, report, sources};
+use super::{Exit, report, sources, write_back};
 use crate::certs::files::{Files, Watcher};
 use crate::certs::own::Timing;
 use crate::certs::own::keeper::{Keeper, Settings};
@@ -23,10 +23,11 @@ use crate::logging;
 use crate::mapping::Mapping;
 use crate::metrics::Metrics;
 use crate::server::limits::{self, DescriptorShortage};
-use crate::server::operations::Operations;
+use crate::server::operations::{Notes, Operations};
 use crate::server::routes::{Admission, MUTATE_PATH};
 use crate::server::{self, Limits, Server, ServerError, TlsSlot, Transport};
 use crate::snapshot::Published;
+use crate::status::WriteBack;
 use crate::supervise::{self, Event, SuperviseError, Supervisor};
 
 /// Most rules that are shown at start.
@@ -120,14 +121,17 @@ fn hint(error: &ServeError) -> Option<&'static str> {
 fn serve(config: &ServeConfig) -> Result<(), ServeError> {
     let (supervisor, events) = supervise::supervisor();
     let metrics = Arc::new(Metrics::default());
-    let api = config.asks_api_server().then(|| connect(config.kubeconfig.as_deref()));
+    let api = config.asks_api_server().then(|| connect(config, client::Limits::standard()));
     let api = api.transpose()?;
     let slot = certificate(config, api.as_ref(), &metrics, &supervisor)?;
-    let published = sources::start(config, api.as_ref(), &metrics, &supervisor)?;
+    let (published, slots) = sources::start(config, api.as_ref(), &metrics, &supervisor)?;
+    let write_back = write_back::start(config, api.as_ref(), slots, &metrics, &supervisor)?;
     // Before a port answers: from then on a signal must not cut a request.
     supervisor.watch_signals().map_err(ServeError::Supervise)?;
     let draining = Arc::new(AtomicBool::new(false));
-    let admission = listen(config, slot, &published, &metrics, &draining, &supervisor)?;
+    let told = write_back.clone();
+    let notes = Box::new(move || told.as_ref().map_or_else(Vec::new, |told| told.notices.lines()));
+    let admission = listen(config, slot, &published, &metrics, notes, &draining, &supervisor)?;
     if config.tls == Tls::Dev {
         introduce(admission.address(), &published.load().mapping);
     }
@@ -135,7 +139,7 @@ fn serve(config: &ServeConfig) -> Result<(), ServeError> {
         match events.wait() {
             Event::Drain => {
                 draining.store(true, Ordering::Relaxed);
-                drain(Arc::clone(&admission), config.drain, &supervisor)?;
+                drain(Arc::clone(&admission), write_back.clone(), config.drain, &supervisor)?;
             }
             Event::Finished => return Ok(()),
             Event::Quit => return Err(ServeError::Interrupted),
@@ -150,6 +154,7 @@ fn listen(
     slot: Arc<TlsSlot>,
     published: &Arc<Published>,
     metrics: &Arc<Metrics>,
+    notes: Notes,
     draining: &Arc<AtomicBool>,
     supervisor: &Supervisor,
 ) -> Result<Arc<Server>, ServeError> {
@@ -174,6 +179,7 @@ fn listen(
         published,
         slot,
         metrics,
+        notes,
         draining,
     });
     let operations =
@@ -190,14 +196,20 @@ fn listen(
 
 fn drain(
     admission: Arc<Server>,
+    write_back: Option<WriteBack>,
     duration: Duration,
     supervisor: &Supervisor,
 ) -> Result<(), ServeError> {
     admission.begin_drain();
     log::info!("draining for {duration:?}; another signal ends at once");
-    let work = move || match admission.drain(duration) {
-        0 => log::info!("drained"),
-        left => log::warn!("drained, but {left} connections were cut"),
+    let work = move || {
+        if let Some(write_back) = write_back {
+            write_back.release();
+        }
+        match admission.drain(duration) {
+            0 => log::info!("drained"),
+            left => log::warn!("drained, but {left} connections were cut"),
+        }
     };
     supervisor.spawn_last("drain", work).map_err(ServeError::Supervise)
 }
@@ -234,10 +246,9 @@ fn certificate(
 }
 
 /// The API server that a kubeconfig names, or that of this pod's cluster.
-fn connect(kubeconfig: Option<&Path>) -> Result<Api, ServeError> {
+pub(super) fn connect(config: &ServeConfig, limits: client::Limits) -> Result<Api, ServeError> {
     let variable = |name: &str| env::var(name).ok();
-    let limits = client::Limits::standard();
-    let api = match kubeconfig {
+    let api = match config.kubeconfig.as_deref() {
         Some(path) => Api::from_kubeconfig(path, &ProxyVariables::read(variable), limits),
         None => Api::in_cluster(variable, Path::new(account::DIRECTORY), limits),
     };

@@ -10,8 +10,8 @@ use crate::metrics::Metrics;
 use crate::rules::{self, Kind, Source, Text};
 use crate::snapshot::{Published, Snapshot};
 use crate::sources::board::{Place, Sinks, board};
-use crate::sources::verdict::Verdicts;
 use crate::sources::{Update, api, config_map, file};
+use crate::status::writer::Slots;
 use crate::supervise::{SuperviseError, Supervisor};
 
 /// The map that `--tls dev` uses when no rules are given.
@@ -42,20 +42,22 @@ pub(super) fn start(
     api: Option<&Api>,
     metrics: &Arc<Metrics>,
     supervisor: &Supervisor,
-) -> Result<Arc<Published>, ServeError> {
+) -> Result<(Arc<Published>, Slots), ServeError> {
     let listed: Vec<Listed<'_>> = config.sources.iter().flat_map(listed).collect();
     let published = Arc::new(Published::new(Snapshot::default()));
+    let slots = Slots { verdicts: Arc::default(), seen: Arc::default() };
     let sinks = Sinks {
         published: Arc::clone(&published),
         metrics: Arc::clone(metrics),
-        verdicts: Arc::new(Verdicts::default()),
+        verdicts: Arc::clone(&slots.verdicts),
+        seen: Arc::clone(&slots.seen),
         policy: config.policy.clone(),
     };
     let places = board(listed.iter().map(Listed::name).collect(), sinks);
     for (one, place) in listed.into_iter().zip(places) {
         follow(one, place, api, supervisor).map_err(ServeError::Supervise)?;
     }
-    Ok(published)
+    Ok((published, slots))
 }
 
 fn listed(source: &RuleSource) -> Vec<Listed<'_>> {

@@ -66,6 +66,7 @@ pub(super) static SERVICE: Flag = Flag::value("--service", SERVING);
 pub(super) static WEBHOOK_NAME: Flag = Flag::value("--webhook-name", SERVING);
 pub(super) static NAMESPACE: Flag = Flag::value("--namespace", SERVING);
 pub(super) static KUBECONFIG: Flag = Flag::value("--kubeconfig", SERVING);
+pub(super) static LEASE: Flag = Flag::value("--lease", SERVING);
 pub(super) static EXEMPT_NAMESPACES: Flag = Flag::value("--exempt-namespaces", REVIEWING);
 pub(super) static EXEMPT_OWNERS: Flag = Flag::value("--exempt-owners", REVIEWING);
 pub(super) static OPT_OUT_KEYS: Flag = Flag::value("--opt-out-keys", REVIEWING);
@@ -77,7 +78,7 @@ pub(super) static LOG_FORMAT: Flag = Flag::value("--log-format", SERVING);
 pub(super) static LOG_LEVEL: Flag = Flag::value("--log-level", SERVING);
 
 /// All flags but `--help` and `--version`, in the order of the help text.
-pub(super) static FLAGS: [&Flag; 24] = [
+pub(super) static FLAGS: [&Flag; 25] = [
     &LISTEN,
     &OPS_LISTEN,
     &RULES,
@@ -93,6 +94,7 @@ pub(super) static FLAGS: [&Flag; 24] = [
     &WEBHOOK_NAME,
     &NAMESPACE,
     &KUBECONFIG,
+    &LEASE,
     &EXEMPT_NAMESPACES,
     &EXEMPT_OWNERS,
     &OPT_OUT_KEYS,

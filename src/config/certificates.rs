@@ -62,7 +62,7 @@ impl TlsFlags {
         [name(&self.cert), name(&self.key)]
     }
 
-    fn own_flags(&self) -> [Option<&str>; 7] {
+    fn own_flags(&self) -> [Option<&str>; 6] {
         [
             name(&self.secret),
             name(&self.names),
@@ -70,7 +70,6 @@ impl TlsFlags {
             name(&self.patch_webhook),
             name(&self.service),
             name(&self.webhook_name),
-            name(&self.namespace),
         ]
     }
 }

@@ -5,6 +5,7 @@ use super::certificates::check_tls;
 use super::flags::{Flags, ReviewFlags, ServeFlags};
 use super::policy::check_policy;
 use super::sources::{asks_api_server, check_kubeconfig, check_sources};
+use super::write_back;
 use super::{
     Command, ConfigError, DEFAULT_DRAIN, DEFAULT_MAX_CONNECTIONS, HELP, LogConfig, NormalizeConfig,
     ReviewConfig, ServeConfig, Tls, VERSION,
@@ -38,12 +39,15 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         sources,
         kubeconfig,
         tls,
+        write_back,
         review,
         max_connections,
         drain_seconds,
         log_format,
         log_level,
     } = flags;
+    let namespace = tls.namespace.as_ref().or(review.own_namespace.as_ref());
+    let write_back = write_back::check(write_back, namespace)?;
     let tls = check_tls(tls, review.own_namespace.as_ref())?;
     let (listen, ops_listen) = check_addresses(&tls, listen, ops_listen)?;
     let (paths, policy) = check_policy(review)?;
@@ -68,6 +72,7 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         sources,
         kubeconfig,
         tls,
+        write_back,
         policy,
         max_connections,
         drain,
@@ -176,6 +181,11 @@ mod tests {
             sources: vec![RuleSource::Sample],
             kubeconfig: None,
             tls: Tls::Dev,
+            write_back: super::super::WriteBackConfig {
+                lease: "detour".to_owned(),
+                namespace: None,
+                instance: "detour".to_owned(),
+            },
             policy,
             max_connections: 256,
             drain: Duration::from_secs(15),

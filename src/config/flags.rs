@@ -5,6 +5,7 @@ use super::LogFormat;
 use super::arguments::{self, Arguments, Given, Variables};
 use super::error::ConfigError;
 use super::syntax::{self, SourceName, TlsMode};
+use super::write_back::{self, WriteBackFlags};
 use log::LevelFilter;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ pub(super) struct ServeFlags {
     pub(super) sources: Option<Given<Vec<SourceName>>>,
     pub(super) kubeconfig: Option<Given<PathBuf>>,
     pub(super) tls: TlsFlags,
+    pub(super) write_back: WriteBackFlags,
     pub(super) review: ReviewFlags,
     pub(super) max_connections: Option<Given<u32>>,
     pub(super) drain_seconds: Option<Given<u32>>,
@@ -92,6 +94,7 @@ fn read_serve(arguments: &mut Arguments) -> Result<ServeFlags, ConfigError> {
         sources: arguments.values(&arguments::SOURCE, syntax::source, syntax::sources)?,
         kubeconfig: arguments.value(&arguments::KUBECONFIG, syntax::path)?,
         tls: read_tls(arguments)?,
+        write_back: write_back::read(arguments)?,
         review: read_review(arguments)?,
         max_connections: arguments.value(&arguments::MAX_CONNECTIONS, syntax::number)?,
         drain_seconds: arguments.value(&arguments::DRAIN, syntax::seconds)?,

@@ -63,7 +63,7 @@ Certificates of our own (serve --tls self)
                              [DETOUR_SERVICE] default detour
   --webhook-name NAME        the MutatingWebhookConfiguration
                              [DETOUR_WEBHOOK_NAME] default detour
-  --namespace NAME           of the Secret and the Service
+  --namespace NAME           of the Secret, the Service and the Lease
                              [DETOUR_NAMESPACE] default POD_NAMESPACE, else that
                              of the service account or the kubeconfig
 
@@ -71,6 +71,11 @@ API server (serve with --source configmap or api, or --tls self)
   --kubeconfig PATH          how to reach it
                              [DETOUR_KUBECONFIG] default the service account of
                              the pod
+
+Writing back to the cluster (serve --source api)
+  --lease NAME               the Lease by which one of the instances is chosen
+                             that writes statuses and events
+                             [DETOUR_LEASE] default detour
 
 What is left alone (serve, review)
   --exempt-namespaces LIST   globs separated by commas
@@ -115,7 +120,8 @@ Exit codes: 0 done, 1 the work failed, 2 wrong usage or configuration.
 mod tests {
     use super::super::arguments::FLAGS;
     use super::super::{
-        DEFAULT_DRAIN, DEFAULT_EXEMPT_NAMESPACE, DEFAULT_EXEMPT_OWNERS, DEFAULT_MAX_CONNECTIONS,
+        DEFAULT_DRAIN, DEFAULT_EXEMPT_NAMESPACE, DEFAULT_EXEMPT_OWNERS, DEFAULT_LEASE,
+        DEFAULT_MAX_CONNECTIONS,
     };
     use super::*;
 
@@ -144,6 +150,7 @@ mod tests {
             assert!(entry("--exempt-owners").contains(owner), "{owner}");
         }
         assert!(entry("--exempt-namespaces").contains(DEFAULT_EXEMPT_NAMESPACE));
+        assert!(entry("--lease").contains(&format!("default {DEFAULT_LEASE}")));
         let connections = format!("default {DEFAULT_MAX_CONNECTIONS}");
         assert!(entry("--max-connections").contains(&connections));
         assert!(entry("--drain").contains(&format!("default {}", DEFAULT_DRAIN.as_secs())));

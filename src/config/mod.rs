@@ -21,9 +21,11 @@ mod error;
 mod flags;
 mod help;
 mod syntax;
+mod write_back;
 
 pub use error::ConfigError;
 pub use help::HELP;
+pub use write_back::{DEFAULT_LEASE, WriteBackConfig};
 
 /// What `--version` prints.
 pub const VERSION: &str = concat!("detour ", env!("CARGO_PKG_VERSION"), "\n");
@@ -80,6 +82,8 @@ pub struct ServeConfig {
     pub kubeconfig: Option<PathBuf>,
     /// Where the certificate comes from.
     pub tls: Tls,
+    /// Who writes statuses and events.
+    pub write_back: WriteBackConfig,
     /// What is left alone, and what is recorded.
     pub policy: Policy,
     /// Open connections on the admission port, 8 to 65,536.

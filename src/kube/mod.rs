@@ -4,9 +4,12 @@
 //! which [`reflect`] decides everything and does nothing.
 
 pub mod account;
+pub mod events;
+pub mod lease;
 pub mod limits;
 pub mod path;
 pub mod reflect;
+pub mod time;
 pub mod watch;
 
 mod credentials;

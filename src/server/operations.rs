@@ -17,6 +17,9 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const PATHS: [&str; 4] = ["/livez", "/readyz", "/metrics", "/version"];
 
+/// Further lines for `/readyz?verbose`, of what does not make unready.
+pub type Notes = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+
 /// Answers probes and scrapes.
 pub struct Operations {
     /// The server of the admission port.
@@ -27,6 +30,8 @@ pub struct Operations {
     pub slot: Arc<TlsSlot>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What else is to be said.
+    pub notes: Notes,
     /// Whether the process is about to end.
     pub draining: Arc<AtomicBool>,
 }
@@ -93,6 +98,7 @@ impl Operations {
                     .iter()
                     .map(|source| format!("source: {}: {}\n", source.name, source.describe(now))),
             );
+            lines.extend((self.notes)().iter().map(|line| format!("note: {line}\n")));
         }
         text(if is_ready { Status::Ok } else { Status::ServiceUnavailable }, &lines)
     }

@@ -210,6 +210,8 @@ impl Watched {
 
 impl Observer for Watched {
     fn changed(&mut self, objects: &Objects) {
+        // Before the verdicts on them.
+        self.place.seen(self.kind, objects);
         let checked = |(key, object): (&Key, &Arc<Object>)| {
             (key.clone(), (Arc::clone(object), self.checked(key, object)))
         };

@@ -8,11 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::compiled::{Compiled, Counts, combine};
+use super::seen::Seen;
 use super::state::{Content, LINES_MAX, State, Update};
 use super::verdict::{Verdict, Verdicts};
+use crate::kube::Objects;
 use crate::mapping::Mapping;
 use crate::mapping::policy::Policy;
 use crate::metrics::{Metrics, SourceMetrics};
+use crate::rules::Kind;
 use crate::snapshot::{Published, Snapshot, SourceView};
 
 /// What is made of the sources, and for whom.
@@ -23,6 +26,8 @@ pub struct Sinks {
     pub metrics: Arc<Metrics>,
     /// What became of the API server's objects.
     pub verdicts: Arc<Verdicts>,
+    /// Those objects.
+    pub seen: Arc<Seen>,
     /// What is left alone whatever the rules say.
     pub policy: Policy,
 }
@@ -75,6 +80,11 @@ impl Place {
     /// Takes what the source tells, and puts in force what follows from it.
     pub fn update(&self, update: Update) {
         self.board.update(self.index, update, SystemTime::now());
+    }
+
+    /// Keeps the objects for whoever writes their status.
+    pub(super) fn seen(&self, kind: Kind, objects: &Objects) {
+        self.board.sinks.seen.set(kind, objects);
     }
 }
 

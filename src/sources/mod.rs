@@ -9,6 +9,7 @@ mod compiled;
 pub mod config_map;
 pub mod file;
 mod pairs;
+pub mod seen;
 mod state;
 pub mod verdict;
 

@@ -89,7 +89,7 @@ pub struct Latest {
 
 impl Verdicts {
     /// Hands over the verdicts on the rules that were just put in force.
-    pub(super) fn hand_over(&self, verdicts: Vec<Verdict>) {
+    pub fn hand_over(&self, verdicts: Vec<Verdict>) {
         let mut latest = self.lock();
         latest.number += 1;
         latest.verdicts = Arc::new(verdicts);

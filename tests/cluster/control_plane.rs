@@ -15,13 +15,14 @@ use crate::keeper::Keeper;
 use crate::pki::Pki;
 use crate::wait::{DEADLINE, tail, tell, wait_until};
 
-/// Who did what to pods, with the annotations of webhooks.
+/// Who did what to pods, with the annotations of webhooks; who wrote a status.
 const AUDIT_POLICY: &str = r#"{
   "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
   "omitStages": ["RequestReceived"],
   "rules": [
     {"level": "Metadata", "verbs": ["create", "update", "patch"],
-     "resources": [{"group": "", "resources": ["pods", "pods/ephemeralcontainers"]}]},
+     "resources": [{"group": "", "resources": ["pods", "pods/ephemeralcontainers"]},
+                   {"group": "detour.dev", "resources": ["*/status"]}]},
     {"level": "None"}
   ]
 }"#;
@@ -41,9 +42,22 @@ pub(crate) struct ControlPlane {
 
 /// The control plane of this process; none on a machine without binaries.
 pub(crate) fn shared() -> Option<&'static ControlPlane> {
-    static SHARED: OnceLock<Result<Option<ControlPlane>, String>> = OnceLock::new();
-    let started = SHARED.get_or_init(|| match Binaries::find()? {
-        Some(binaries) => Ok(Some(ControlPlane::start(binaries)?)),
+    static SHARED: Started = OnceLock::new();
+    started(&SHARED, "shared")
+}
+
+/// Another one, for tests that count what is written: in the shared one every
+/// instance that has objects as a source writes the status of all of them.
+pub(crate) fn undisturbed() -> Option<&'static ControlPlane> {
+    static UNDISTURBED: Started = OnceLock::new();
+    started(&UNDISTURBED, "undisturbed")
+}
+
+type Started = OnceLock<Result<Option<ControlPlane>, String>>;
+
+fn started(slot: &'static Started, name: &str) -> Option<&'static ControlPlane> {
+    let started = slot.get_or_init(|| match Binaries::find()? {
+        Some(binaries) => Ok(Some(ControlPlane::start(binaries, name)?)),
         None => {
             tell(&Binaries::absence());
             Ok(None)
@@ -64,9 +78,10 @@ pub(crate) fn with_controllers() -> Option<&'static ControlPlane> {
 }
 
 impl ControlPlane {
-    fn start(binaries: Binaries) -> Result<Self, String> {
+    fn start(binaries: Binaries, name: &str) -> Result<Self, String> {
         let begin = Instant::now();
-        let directory = env::temp_dir().join(format!("detour-cluster-{}", std::process::id()));
+        let directory =
+            env::temp_dir().join(format!("detour-cluster-{name}-{}", std::process::id()));
         fs::create_dir(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
         let keeper = Keeper::start(&directory);
         let pki = Pki::new(&directory);

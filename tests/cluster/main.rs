@@ -41,5 +41,6 @@ mod rewriting;
 mod rolling;
 mod sources;
 mod sources_outage;
+mod status;
 mod updates;
 mod workloads;

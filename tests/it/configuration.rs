@@ -89,6 +89,9 @@ fn every_metric() {
     metrics.observed("a", "keep");
     metrics.set_source("file", &SourceMetrics::default());
     metrics.certificate_rotation("new");
+    metrics.write_back.status_written("written");
+    metrics.write_back.event("sent");
+    metrics.write_back.set_outdated("imagemaps.detour.dev", false);
     let text = metrics.encode().unwrap();
     let name = |line: &str| {
         let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;

@@ -22,4 +22,5 @@ mod serve;
 mod kube;
 mod server;
 mod sources;
+mod status;
 mod tidy;

@@ -23,7 +23,7 @@ use crate::control_plane::ControlPlane;
 use crate::wait::wait_until;
 
 /// Short delays; the rest as it is in production.
-const LIMITS: WatchLimits = WatchLimits {
+pub(crate) const LIMITS: WatchLimits = WatchLimits {
     delay: Duration::from_millis(50),
     delay_max: Duration::from_millis(500),
     slow_delay: Duration::from_millis(50),

@@ -3,18 +3,21 @@
 mod account;
 mod calls;
 mod connection;
+mod events;
 mod followed;
 mod kubeconfig;
+mod lease;
 mod lists;
 mod model;
 mod properties;
 mod proxied;
 mod reflect;
 pub(crate) mod script;
+mod statuses;
 mod watches;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use detour::client::Limits;
 use detour::kube::path::{CONFIG_MAPS, Collection, ObjectPath, Selection};
@@ -83,6 +86,15 @@ fn all() -> Selection {
 
 fn named(name: &str) -> ObjectPath {
     config_maps().object(name)
+}
+
+/// Waits until something holds, which it does soon.
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < GUARD, "not yet: {what}");
+        std::thread::yield_now();
+    }
 }
 
 /// A ConfigMap in the namespace `a`, of the uid `NAME-uid`.

@@ -37,6 +37,7 @@ impl Served {
             published: Arc::clone(&served.published),
             metrics: Arc::clone(&served.metrics),
             verdicts: Arc::clone(&served.verdicts),
+            seen: Arc::default(),
             policy: Policy::default(),
         };
         let names = names.iter().map(|name| (*name).to_owned()).collect();
