@@ -37,6 +37,13 @@ impl WriteBack {
         registry.register("events", help, self.events.clone());
         let help = "1 while a custom resource definition is not that of this version";
         registry.register("crd_outdated", help, self.outdated.clone());
+        // From 0 on, so that the first of each is seen as a rise.
+        for outcome in ["written", "gone", "failed"] {
+            let _ = self.statuses.get_or_create(&OutcomeLabels { outcome });
+        }
+        for outcome in ["sent", "dropped", "failed"] {
+            let _ = self.events.get_or_create(&OutcomeLabels { outcome });
+        }
     }
 
     /// Whether this instance leads.

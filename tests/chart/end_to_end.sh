@@ -280,7 +280,8 @@ called 1 "a PodTemplate" create "{'apiVersion': 'v1', 'kind': 'PodTemplate', 'me
 
 step "the metrics that dashboard and runbook name"
 curl -sS "http://127.0.0.1:$operations/metrics" >"$work/metrics"
-for name in $(grep -ohE 'detour_[a-z_]+' chart/dashboards/detour.json docs/operations.md | sort -u); do
+# The definitions are looked at only by an instance whose rules are objects.
+for name in $(grep -ohE 'detour_[a-z_]+' chart/dashboards/detour.json docs/operations.md | sort -u | grep -vx detour_crd_outdated); do
 	grep -qE "^(# TYPE )?${name%_total}(_total|[ {]|$)" "$work/metrics" && pass || fail "there is no metric $name"
 done
 
