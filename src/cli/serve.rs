@@ -225,7 +225,7 @@ fn certificate(
         // Whoever asks has a client.
         (Tls::Own(_), None) => {}
         (Tls::Own(own), Some(api)) => {
-            let settings = own_settings(own, api)?;
+            let settings = own_settings(own, namespace(config, api))?;
             let keeper = Keeper::new(api.clone(), settings, Arc::clone(&slot), Arc::clone(metrics));
             keeper.watch(supervisor).map_err(ServeError::Supervise)?;
             supervisor
@@ -256,8 +256,12 @@ pub(super) fn connect(config: &ServeConfig, limits: client::Limits) -> Result<Ap
     api.map_err(ServeError::Credentials)
 }
 
-fn own_settings(own: &OwnCertificates, api: &Api) -> Result<Settings, ServeError> {
-    let namespace = own.namespace.clone().unwrap_or_else(|| api.namespace().to_owned());
+/// Where the objects are that are our own.
+pub(super) fn namespace(config: &ServeConfig, api: &Api) -> String {
+    config.namespace.clone().unwrap_or_else(|| api.namespace().to_owned())
+}
+
+fn own_settings(own: &OwnCertificates, namespace: String) -> Result<Settings, ServeError> {
     let names = [format!("{}.{namespace}.svc", own.service)];
     let names = Names::new(names.into_iter().chain(own.names.iter().cloned()))
         .map_err(|name| ServeError::Certificate(CertificateError::Name(name)))?;

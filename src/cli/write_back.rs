@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::serve::{ServeError, connect};
+use super::serve::{ServeError, connect, namespace};
 use crate::config::{RuleSource, ServeConfig, WriteBackConfig};
 use crate::kube::lease::elector::Timing;
 use crate::kube::{Api, lease};
@@ -21,11 +21,11 @@ pub(super) fn start(
 ) -> Result<Option<WriteBack>, ServeError> {
     let has_objects = config.sources.iter().any(|source| matches!(source, RuleSource::Api));
     let Some(api) = api.filter(|_| has_objects) else { return Ok(None) };
-    let WriteBackConfig { lease, namespace, instance } = config.write_back.clone();
+    let WriteBackConfig { lease, instance } = config.write_back.clone();
     let parts = Parts {
         api: api.clone(),
         lease_api: connect(config, lease::LIMITS)?,
-        namespace: namespace.unwrap_or_else(|| api.namespace().to_owned()),
+        namespace: namespace(config, api),
         lease,
         identity: lease::identity(&instance),
         timing: Timing::STANDARD,

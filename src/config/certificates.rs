@@ -16,12 +16,8 @@ use std::time::Duration;
 const LEAF_LIFE_RANGE: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(365 * 24 * 3_600);
 
-/// Decides where the certificate comes from; `own_namespace` is what the
-/// environment says of the pod.
-pub(super) fn check_tls(
-    flags: TlsFlags,
-    own_namespace: Option<&Given<String>>,
-) -> Result<Tls, ConfigError> {
+/// Decides where the certificate comes from.
+pub(super) fn check_tls(flags: TlsFlags) -> Result<Tls, ConfigError> {
     let hint = "write --tls self in a cluster, --tls files --tls-cert PATH --tls-key PATH for \
                 your own, or --tls dev to try it out";
     let mode = flags.mode.as_ref().ok_or(ConfigError::Missing { flag: "--tls", hint })?;
@@ -38,7 +34,7 @@ pub(super) fn check_tls(
         }
         TlsMode::Own => {
             refuse(&flags.file_flags(), &that("self"), "files are read with --tls files only")?;
-            check_own(flags, own_namespace).map(Box::new).map(Tls::Own)
+            check_own(flags).map(Box::new).map(Tls::Own)
         }
     }
 }
@@ -94,10 +90,7 @@ fn check_files(
     }
 }
 
-fn check_own(
-    flags: TlsFlags,
-    own_namespace: Option<&Given<String>>,
-) -> Result<OwnCertificates, ConfigError> {
+fn check_own(flags: TlsFlags) -> Result<OwnCertificates, ConfigError> {
     let patches = flags.patch_webhook.as_ref().is_none_or(|given| given.value);
     if let (false, Some(webhook)) = (patches, &flags.webhook_name) {
         return Err(ConfigError::Contradiction {
@@ -119,10 +112,8 @@ fn check_own(
         given.map_or_else(|| default.to_owned(), |given| given.value)
     };
     let webhooks = patches.then(|| or(flags.webhook_name, DEFAULT_NAME));
-    let namespace = flags.namespace.as_ref().or(own_namespace);
     Ok(OwnCertificates {
         secret: or(flags.secret, DEFAULT_TLS_SECRET),
-        namespace: namespace.map(|given| given.value.clone()),
         service: or(flags.service, DEFAULT_NAME),
         names: flags.names.map_or(Ok(Vec::new()), check_names)?,
         webhooks,
@@ -191,7 +182,6 @@ mod tests {
     fn self_needs_nothing_else() {
         let expected = OwnCertificates {
             secret: "detour-tls".to_owned(),
-            namespace: Some("pods".to_owned()),
             service: "detour".to_owned(),
             names: Vec::new(),
             webhooks: Some("detour".to_owned()),
@@ -203,11 +193,10 @@ mod tests {
 
     #[test]
     fn self_takes_names() {
-        let line = "--tls-secret a.b --service web --webhook-name c --namespace n \
+        let line = "--tls-secret a.b --service web --webhook-name c \
                     --tls-names a.example,127.0.0.1,::1 --tls-leaf-life 1m --kubeconfig /k";
         let expected = OwnCertificates {
             secret: "a.b".to_owned(),
-            namespace: Some("n".to_owned()),
             service: "web".to_owned(),
             names: ["a.example", "127.0.0.1", "::1"].map(str::to_owned).to_vec(),
             webhooks: Some("c".to_owned()),

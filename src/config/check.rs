@@ -38,6 +38,7 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         ops_listen,
         sources,
         kubeconfig,
+        namespace,
         tls,
         write_back,
         review,
@@ -46,9 +47,10 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         log_format,
         log_level,
     } = flags;
-    let namespace = tls.namespace.as_ref().or(review.own_namespace.as_ref());
-    let write_back = write_back::check(write_back, namespace)?;
-    let tls = check_tls(tls, review.own_namespace.as_ref())?;
+    let namespace = namespace.as_ref().or(review.own_namespace.as_ref());
+    let namespace = namespace.map(|given| given.value.clone());
+    let write_back = write_back::check(write_back)?;
+    let tls = check_tls(tls)?;
     let (listen, ops_listen) = check_addresses(&tls, listen, ops_listen)?;
     let (paths, policy) = check_policy(review)?;
     let sources = check_sources(sources, paths, &tls)?;
@@ -71,6 +73,7 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         ops_listen,
         sources,
         kubeconfig,
+        namespace,
         tls,
         write_back,
         policy,
@@ -180,10 +183,10 @@ mod tests {
             ops_listen: ([127, 0, 0, 1], 8080).into(),
             sources: vec![RuleSource::Sample],
             kubeconfig: None,
+            namespace: None,
             tls: Tls::Dev,
             write_back: super::super::WriteBackConfig {
                 lease: "detour".to_owned(),
-                namespace: None,
                 instance: "detour".to_owned(),
             },
             policy,

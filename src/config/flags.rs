@@ -30,6 +30,7 @@ pub(super) struct ServeFlags {
     pub(super) ops_listen: Option<Given<SocketAddr>>,
     pub(super) sources: Option<Given<Vec<SourceName>>>,
     pub(super) kubeconfig: Option<Given<PathBuf>>,
+    pub(super) namespace: Option<Given<String>>,
     pub(super) tls: TlsFlags,
     pub(super) write_back: WriteBackFlags,
     pub(super) review: ReviewFlags,
@@ -51,7 +52,6 @@ pub(super) struct TlsFlags {
     pub(super) patch_webhook: Option<Given<bool>>,
     pub(super) service: Option<Given<String>>,
     pub(super) webhook_name: Option<Given<String>>,
-    pub(super) namespace: Option<Given<String>>,
 }
 
 /// The flags of `detour review`, all of which `detour serve` has too.
@@ -93,6 +93,7 @@ fn read_serve(arguments: &mut Arguments) -> Result<ServeFlags, ConfigError> {
         ops_listen: arguments.value(&arguments::OPS_LISTEN, syntax::address)?,
         sources: arguments.values(&arguments::SOURCE, syntax::source, syntax::sources)?,
         kubeconfig: arguments.value(&arguments::KUBECONFIG, syntax::path)?,
+        namespace: arguments.value(&arguments::NAMESPACE, syntax::label)?,
         tls: read_tls(arguments)?,
         write_back: write_back::read(arguments)?,
         review: read_review(arguments)?,
@@ -114,7 +115,6 @@ fn read_tls(arguments: &mut Arguments) -> Result<TlsFlags, ConfigError> {
         patch_webhook: arguments.value(&arguments::TLS_SELF_PATCH_WEBHOOK, syntax::boolean)?,
         service: arguments.value(&arguments::SERVICE, syntax::label)?,
         webhook_name: arguments.value(&arguments::WEBHOOK_NAME, syntax::object_name)?,
-        namespace: arguments.value(&arguments::NAMESPACE, syntax::label)?,
     })
 }
 

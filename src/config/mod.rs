@@ -80,6 +80,9 @@ pub struct ServeConfig {
     pub sources: Vec<RuleSource>,
     /// How to reach the API server; none for the account of this pod.
     pub kubeconfig: Option<PathBuf>,
+    /// Where the Secret, the Service and the Lease are; none for the namespace
+    /// of the service account or the kubeconfig.
+    pub namespace: Option<String>,
     /// Where the certificate comes from.
     pub tls: Tls,
     /// Who writes statuses and events.
@@ -157,9 +160,6 @@ pub enum Tls {
 pub struct OwnCertificates {
     /// The name of the Secret.
     pub secret: String,
-    /// Its namespace, and that of the Service; none for the one that we run
-    /// in, by the service account or the kubeconfig.
-    pub namespace: Option<String>,
     /// The Service that the API server calls.
     pub service: String,
     /// Further names of the certificate.

@@ -18,9 +18,6 @@ const HOST_NAME_VARIABLE: &str = "HOSTNAME";
 pub struct WriteBackConfig {
     /// The name of the Lease that decides.
     pub lease: String,
-    /// Its namespace; none for the one that we run in, by the service account
-    /// or the kubeconfig.
-    pub namespace: Option<String>,
     /// The name of this instance: not yet unique.
     pub instance: String,
 }
@@ -42,18 +39,14 @@ pub(super) fn read(arguments: &mut Arguments) -> Result<WriteBackFlags, ConfigEr
     })
 }
 
-/// Decides what they mean; `namespace` is the one that a flag or variable names.
-pub(super) fn check(
-    flags: WriteBackFlags,
-    namespace: Option<&Given<String>>,
-) -> Result<WriteBackConfig, ConfigError> {
+/// Decides what they mean.
+pub(super) fn check(flags: WriteBackFlags) -> Result<WriteBackConfig, ConfigError> {
     let WriteBackFlags { lease, pod_name, host_name } = flags;
     let expected = "a name of lower-case letters, digits, inner - and .";
     let lease = lease.map(|given| valid(given, is_object_name, expected)).transpose()?;
     let instance = pod_name.or(host_name).map(|given| given.value);
     Ok(WriteBackConfig {
         lease: lease.unwrap_or_else(|| DEFAULT_LEASE.to_owned()),
-        namespace: namespace.map(|given| given.value.clone()),
         instance: instance.unwrap_or_else(|| DEFAULT_LEASE.to_owned()),
     })
 }
@@ -72,32 +65,34 @@ fn valid(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Command, parse};
+    use super::super::{Command, ServeConfig, parse};
     use super::*;
     use std::ffi::OsString;
 
-    fn config(args: &[&str], environment: &[(&str, &str)]) -> Result<WriteBackConfig, ConfigError> {
+    fn config(args: &[&str], environment: &[(&str, &str)]) -> Result<ServeConfig, ConfigError> {
         let args = ["serve", "--tls=dev"].iter().chain(args).map(OsString::from).collect();
         let variable = |name: &str| {
             let found = environment.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| OsString::from(value))
         };
         match parse(args, &variable)? {
-            Command::Serve(config) => Ok(config.write_back),
+            Command::Serve(config) => Ok(*config),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn names_come_from_flags_or_from_the_pod() {
-        let none = config(&[], &[]).unwrap();
-        assert_eq!((none.lease.as_str(), none.namespace), ("detour", None));
+        let names = |args: &[&str], environment: &[(&str, &str)]| {
+            let ServeConfig { write_back, namespace, .. } = config(args, environment).unwrap();
+            [write_back.lease, write_back.instance, namespace.unwrap_or_default()]
+        };
+        assert_eq!(names(&[], &[]), ["detour", "detour", ""]);
         let environment = [("POD_NAMESPACE", "a"), ("HOSTNAME", "node"), ("POD_NAME", "pod-1")];
-        let of_pod = config(&[], &environment).unwrap();
-        assert_eq!((of_pod.namespace.as_deref(), of_pod.instance.as_str()), (Some("a"), "pod-1"));
-        assert_eq!(config(&[], &environment[1..2]).unwrap().instance, "node");
-        let given = config(&["--lease=other", "--namespace", "b"], &environment).unwrap();
-        assert_eq!((given.lease.as_str(), given.namespace.as_deref()), ("other", Some("b")));
+        assert_eq!(names(&[], &environment), ["detour", "pod-1", "a"]);
+        assert_eq!(names(&[], &environment[1..2]), ["detour", "node", ""]);
+        let given = ["--lease=other", "--namespace", "b"];
+        assert_eq!(names(&given, &environment), ["other", "pod-1", "b"]);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use super::verdict::{Verdict, Verdicts};
 use crate::kube::Objects;
 use crate::mapping::Mapping;
 use crate::mapping::policy::Policy;
-use crate::metrics::{Metrics, SourceMetrics};
+use crate::metrics::Metrics;
+use crate::metrics::sources::SourceMetrics;
 use crate::rules::Kind;
 use crate::snapshot::{Published, Snapshot, SourceView};
 
@@ -138,7 +139,7 @@ impl Board {
             is_failing: state.is_failing(),
             last_sync: state.last_sync(),
         };
-        self.sinks.metrics.set_source(state.name(), &measured);
+        self.sinks.metrics.sources.set(state.name(), &measured);
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

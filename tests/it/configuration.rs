@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use detour::metrics::{Metrics, SourceMetrics};
+use detour::metrics::Metrics;
+use detour::metrics::sources::SourceMetrics;
 use detour::rules::Kind;
 use detour::rules::schema::schema;
 use serde_json::Value;
@@ -87,8 +88,8 @@ fn every_metric() {
     metrics.admission("CREATE", "patched", Duration::ZERO);
     metrics.image("a", "keep");
     metrics.observed("a", "keep");
-    metrics.set_source("file", &SourceMetrics::default());
-    metrics.certificate_rotation("new");
+    metrics.sources.set("file", &SourceMetrics::default());
+    metrics.certificates.rotation("new");
     metrics.write_back.status_written("written");
     metrics.write_back.event("sent");
     metrics.write_back.set_outdated("imagemaps.detour.dev", false);

@@ -55,7 +55,7 @@ impl Report {
         }
         let is_contested = |state: &[String]| state.iter().any(|fault| fault.contains(CONTESTED));
         if is_contested(&faults) && !is_contested(&self.state.faults) {
-            self.metrics.ca_bundle_contested();
+            self.metrics.certificates.ca_bundle_contested();
         }
         let missing = (!self.was_ready).then(|| self.missing(view));
         let state = TlsState { missing, faults };
@@ -113,7 +113,7 @@ impl Report {
 
     /// Tells that something was not done, once.
     pub(super) fn failed(&mut self, what: &'static str, error: &dyn Error) {
-        self.metrics.certificate_failure();
+        self.metrics.certificates.failure();
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         let text = format!("certificate: {error}{cause}");
         if self.failures.get(what) != Some(&text) {
@@ -128,7 +128,7 @@ impl Report {
     /// Tells of a new certificate.
     pub(super) fn serving(&mut self, leaf: &Leaf) {
         self.succeeded("serve");
-        self.metrics.set_certificate_expiry(leaf.span.ends);
+        self.metrics.certificates.set_expiry(leaf.span.ends);
         let life = leaf.span.ends.saturating_sub(leaf.span.issued());
         let life = Duration::from_secs(life.as_secs());
         log::info!("now serving the certificate {} of {}, good for {life:?}", leaf.id, self.secret);
@@ -137,7 +137,7 @@ impl Report {
     /// Tells that the Secret was written.
     pub(super) fn changed(&mut self, change: Change) -> bool {
         self.succeeded("write");
-        self.metrics.certificate_rotation(change.name());
+        self.metrics.certificates.rotation(change.name());
         log::info!("{}: {}", self.secret, change.describe());
         true
     }
@@ -160,7 +160,7 @@ impl Report {
         match written {
             Ok(()) => {
                 self.succeeded("publish");
-                self.metrics.ca_bundle_write();
+                self.metrics.certificates.ca_bundle_write();
                 log::info!("caBundle of {} written", self.webhooks);
                 true
             }

@@ -1,0 +1,68 @@
+//! What is counted of the certificates of `--tls self`.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+/// What was done to the Secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RotationLabels {
+    /// `new`, `restore`, `renew`, `introduce`, `promote`, `replace`, `keep` or
+    /// `retire`.
+    change: &'static str,
+}
+
+/// The Secret, the certificate that is served, and `caBundle`.
+#[derive(Debug, Default)]
+pub struct Certificates {
+    expiry: Gauge,
+    rotations: Family<RotationLabels, Counter>,
+    failures: Counter,
+    ca_bundle_writes: Counter,
+    ca_bundle_contested: Counter,
+}
+
+impl Certificates {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        let help = "When the certificate that is served ends, since 1970; --tls self only";
+        let name = "certificate_expiry_timestamp";
+        registry.register_with_unit(name, help, Unit::Seconds, self.expiry.clone());
+        let help = "Changes of the Secret of --tls self that this instance made";
+        registry.register("certificate_rotations", help, self.rotations.clone());
+        let help = "Failed attempts to read or write what --tls self keeps";
+        registry.register("certificate_failures", help, self.failures.clone());
+        let help = "Writes of caBundle by this instance";
+        registry.register("ca_bundle_writes", help, self.ca_bundle_writes.clone());
+        let help = "Times that somebody else was seen to write caBundle as well";
+        registry.register("ca_bundle_contested", help, self.ca_bundle_contested.clone());
+    }
+
+    /// Sets when the certificate that is served ends, since 1970.
+    pub fn set_expiry(&self, ends: Duration) {
+        self.expiry.set(i64::try_from(ends.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a change of the Secret.
+    pub fn rotation(&self, change: &'static str) {
+        self.rotations.get_or_create(&RotationLabels { change }).inc();
+    }
+
+    /// Counts a failure to read or write.
+    pub fn failure(&self) {
+        self.failures.inc();
+    }
+
+    /// Counts a write of `caBundle`.
+    pub fn ca_bundle_write(&self) {
+        self.ca_bundle_writes.inc();
+    }
+
+    /// Counts that somebody else writes `caBundle` as well.
+    pub fn ca_bundle_contested(&self) {
+        self.ca_bundle_contested.inc();
+    }
+}
