@@ -53,6 +53,9 @@ pub(super) fn start(
         seen: Arc::clone(&slots.seen),
         policy: config.policy.clone(),
     };
+    if api.is_some() {
+        log::info!("limits of a watch: {}", WatchLimits::standard());
+    }
     let places = board(listed.iter().map(Listed::name).collect(), sinks);
     for (one, place) in listed.into_iter().zip(places) {
         follow(one, place, api, supervisor).map_err(ServeError::Supervise)?;
