@@ -124,6 +124,10 @@ from_secret=(--set tls.mode=existingSecret --set tls.existingSecret=webhook-cert
 refused_upgrade "leaving self at once" "tls.self.patchWebhook=false first" "${from_secret[@]}" --set-file "tls.caBundle=$work/ca.crt"
 helm_in $own upgrade detour --reset-values --set tls.self.patchWebhook=false && pass || fail "without patchWebhook" "$(cat "$work/helm.out")"
 [[ $(cat "$work/helm.out") == *'ca\.crt'* ]] && pass || fail "NOTES.txt does not say where caBundle comes from" "$(cat "$work/helm.out")"
+helm_in $own upgrade detour --reuse-values --set "tls.caBundle=$(authority)" && pass || fail "caBundle as the notes say" "$(cat "$work/helm.out")"
+expect "caBundle as it was given" "$(authority)" "$(bundle detour)"
+expect "may the account write it?" no "$("$kubectl" auth can-i patch mutatingwebhookconfigurations/detour \
+	--as "system:serviceaccount:$own:detour" 2>/dev/null)"
 refused_upgrade "another mode under Fail" "webhook.failurePolicy=Ignore first" --reset-values "${from_secret[@]}" \
 	--set-file "tls.caBundle=$work/ca.crt" --set webhook.failurePolicy=Fail
 injected=(--set "webhook.annotations.cert-manager\.io/inject-ca-from=$own/detour")
