@@ -138,6 +138,8 @@ refused_upgrade "self under Fail at once" "webhook.failurePolicy=Ignore first" -
 helm_in $own upgrade detour --reset-values && pass || fail "back to self" "$(cat "$work/helm.out")"
 
 step "what helm uninstall leaves"
+helm_in $own upgrade detour --reuse-values --set crds.install=false && pass || fail "crds.install=false" "$(cat "$work/helm.out")"
+expect "definitions that are no longer the release's" 2 "$("$kubectl" get crd -l app.kubernetes.io/instance=detour -o name | wc -l)"
 "$helm" uninstall detour --namespace $own >/dev/null 2>&1 && pass || fail "helm uninstall"
 expect "maps" "hub late team watch" "$("$kubectl" get im,cim -A -o 'jsonpath={.items[*].metadata.name}' | xargs -n1 | sort | xargs)"
 expect "roles" "" "$("$kubectl" get clusterrole,clusterrolebinding -l app.kubernetes.io/instance=detour -o name; "$kubectl" -n $own get role,rolebinding -o name)"
