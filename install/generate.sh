@@ -8,10 +8,11 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 cat <<'END'
 # Detour in one file, made from the chart by install/generate.sh.
 #
-# Needs Kubernetes 1.30 or newer and cert-manager. Before you apply it: put the
-# registry that holds Detour's image in the place of registry.example.com, and
-# write your rules in the ConfigMap detour-rules. Add the namespaces of the
-# mirror in two places: --exempt-namespaces and the namespaceSelector.
+# Needs Kubernetes 1.30 or newer. Before you apply it: put the registry that
+# holds Detour's image in the place of registry.example.com, and write your
+# rules in the ConfigMap detour-rules, or as ClusterImageMap objects afterwards.
+# Add the namespaces of the mirror in two places: --exempt-namespaces and the
+# namespaceSelector.
 apiVersion: v1
 kind: Namespace
 metadata:

@@ -56,12 +56,30 @@ annotations:
 {{- default (printf "%s-rules" (include "detour.fullname" .)) .Values.existingConfigMap -}}
 {{- end -}}
 
+{{/* Not one name for two modes: Detour leaves a Secret of cert-manager's alone. */}}
 {{- define "detour.secretName" -}}
 {{- if eq .Values.tls.mode "existingSecret" -}}
 {{- .Values.tls.existingSecret -}}
-{{- else -}}
+{{- else if eq .Values.tls.mode "certManager" -}}
 {{- printf "%s-tls" (include "detour.fullname" .) -}}
+{{- else -}}
+{{- printf "%s-self-tls" (include "detour.fullname" .) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* A text if Detour writes caBundle itself, else nothing. */}}
+{{- define "detour.patchesWebhook" -}}
+{{- if and (eq .Values.tls.mode "self") .Values.tls.self.patchWebhook }}yes{{ end -}}
+{{- end -}}
+
+{{/* A text if Detour asks the API server, else nothing: it then has no token and no role. */}}
+{{- define "detour.asksApiServer" -}}
+{{- if or (eq .Values.tls.mode "self") .Values.sources.api .Values.sources.configMaps }}yes{{ end -}}
+{{- end -}}
+
+{{/* Of what is in no namespace, where another release may have the same name. */}}
+{{- define "detour.clusterName" -}}
+{{- printf "%s:%s" (include "detour.fullname" .) .Release.Namespace -}}
 {{- end -}}
 
 {{- define "detour.webhookName" -}}
@@ -88,7 +106,8 @@ annotations:
 {{/* Of the same numbers as the flags: see resources in values.yaml. */}}
 {{- define "detour.memoryLimit" -}}
 {{- $connections := div (add (mul (int .Values.server.maxConnections) 64) 1023) 1024 -}}
-{{- printf "%dMi" (add 64 $connections (mul 12 64)) -}}
+{{- $followed := add (ternary 64 0 .Values.sources.api) (.Values.sources.configMaps | default list | len) -}}
+{{- printf "%dMi" (add 64 $connections (mul 12 64) (mul 12 $followed)) -}}
 {{- end -}}
 
 {{/* A drain may be over 10 s late (the request under way); 5 s are spare. */}}

@@ -42,12 +42,11 @@ json.dump({"apiVersion": "v1", "kind": "Pod", **template}, sys.stdout)'
 
 step "strict field validation of every value set"
 declare -A skipped=()
-"$kubectl" create namespace detour >/dev/null
+for namespace in detour mirror 123 456; do "$kubectl" create namespace $namespace >/dev/null; done
 for values in "$here"/values/*.yaml; do
 	name=$(basename "$values" .yaml)
 	apply_strictly "$name" "$work/$name.yaml"
 done
-"$kubectl" create namespace 456 >/dev/null
 "$helm" template 123 chart --namespace 456 --values "$here/values/numbers.yaml" >"$work/release-123.yaml" ||
 	fail "a release and a namespace that are numbers are refused"
 apply_strictly release-123 "$work/release-123.yaml"
@@ -55,6 +54,20 @@ apply_strictly empty "$work/empty.yaml"
 apply_strictly install "$work/install.yaml"
 for kind in "${!skipped[@]}"; do
 	echo "not applied, as its CRD is not here: $kind (${skipped[$kind]} times)"
+done
+
+step "the definitions"
+render >"$work/definitions.yaml"
+apply_strictly definitions "$work/definitions.yaml"
+for file in chart/files/crds/*.json; do
+	rendered=$(grep -l "^  name: $(basename "$file" .json)$" "$work/split/definitions"/CustomResourceDefinition-*)
+	"$kubectl" create --dry-run=client -o json -f "$rendered" | python3 -c '
+import json, sys
+rendered, file = json.load(sys.stdin), json.load(open(sys.argv[1]))
+kept = {"helm.sh/resource-policy": "keep", "argocd.argoproj.io/sync-options": "Prune=false"}
+is_kept = rendered["metadata"].get("annotations") == kept
+rendered["metadata"] = {"name": rendered["metadata"]["name"]}
+sys.exit(rendered != file or not is_kept)' "$file" && pass || fail "the chart does not render $file and keep it"
 done
 
 step "the restricted Pod Security level"

@@ -59,7 +59,7 @@ start_server() {
 		kind: Config
 		current-context: test
 		contexts: [{name: test, context: {cluster: test, user: admin}}]
-		clusters: [{name: test, cluster: {server: "https://127.0.0.1:$api_port", insecure-skip-tls-verify: true}}]
+		clusters: [{name: test, cluster: {server: "https://127.0.0.1:$api_port", certificate-authority: "$work/api/apiserver.crt"}}]
 		users: [{name: admin, user: {token: chart-test}}]
 	END
 	export KUBECONFIG="$work/kubeconfig"
