@@ -8,9 +8,7 @@ mod rotation;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,9 +18,9 @@ use crate::client::Api;
 use crate::control_plane::ControlPlane;
 use crate::detour::{Instance, get, rules};
 use crate::fixture::{MIRROR, is_rewritten, namespace};
-use crate::forwarder;
 use crate::objects::pod;
 use crate::registration::{Calls, Registration, Webhook};
+use crate::service::Service;
 use crate::wait::{DEADLINE, wait_until};
 
 const ACCOUNT: &str = "detour";
@@ -35,7 +33,7 @@ pub(crate) struct Replicas {
     api: Api,
     namespace: String,
     kubeconfig: PathBuf,
-    addresses: Arc<Mutex<Vec<SocketAddr>>>,
+    service: Service,
     registration: Registration,
     instances: Vec<Instance>,
     flags: Vec<String>,
@@ -46,15 +44,10 @@ impl Replicas {
     /// no instance yet.
     fn new(cluster: &'static ControlPlane, name: &str, flags: &[&str]) -> Self {
         let namespace = namespace(cluster, name);
-        let addresses = Arc::new(Mutex::new(Vec::<SocketAddr>::new()));
-        let (turn, known) = (AtomicUsize::new(0), Arc::clone(&addresses));
-        let address = forwarder::start(Duration::ZERO, move || {
-            let known = known.lock().unwrap();
-            known.get(turn.fetch_add(1, Ordering::Relaxed) % known.len().max(1)).copied()
-        });
+        let service = Service::new();
         let webhook = Webhook {
             name: &format!("a-{namespace}"),
-            url: &format!("https://{address}/mutate"),
+            url: &service.url(),
             namespaces: &[&namespace],
             timeout_seconds: 10,
             // Until there is a certificate, calls fail.
@@ -64,7 +57,7 @@ impl Replicas {
         let kubeconfig = account(cluster, &namespace, &format!("a-{namespace}"));
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let (api, instances) = (cluster.api(), Vec::new());
-        Self { cluster, api, namespace, kubeconfig, addresses, registration, instances, flags }
+        Self { cluster, api, namespace, kubeconfig, service, registration, instances, flags }
     }
 
     /// Three of them, ready and called.
@@ -89,7 +82,7 @@ impl Replicas {
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let instance = Instance::start_with(self.cluster, listen, &rules(MIRROR), &flags);
-        self.addresses.lock().unwrap().push(instance.admission);
+        self.service.add(&instance);
         self.instances.push(instance);
     }
 
