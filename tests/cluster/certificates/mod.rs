@@ -44,6 +44,25 @@ impl Replicas {
     /// no instance yet.
     fn new(cluster: &'static ControlPlane, name: &str, flags: &[&str]) -> Self {
         let namespace = namespace(cluster, name);
+        let webhooks = format!("a-{namespace}");
+        let flag = format!("--webhook-name={webhooks}");
+        Self::within(cluster, namespace, Some(&webhooks), &[&[flag.as_str()], flags].concat())
+    }
+
+    /// The same where somebody else manages the webhook configuration: the
+    /// account may not even read it.
+    fn unmanaged(cluster: &'static ControlPlane, name: &str) -> Self {
+        let flags = ["--tls-self-patch-webhook=false"];
+        Self::within(cluster, namespace(cluster, name), None, &flags)
+    }
+
+    /// `webhooks`: the configuration that they may write.
+    fn within(
+        cluster: &'static ControlPlane,
+        namespace: String,
+        webhooks: Option<&str>,
+        flags: &[&str],
+    ) -> Self {
         let service = Service::new();
         let webhook = Webhook {
             name: &format!("a-{namespace}"),
@@ -54,7 +73,7 @@ impl Replicas {
             never_fails: false,
         };
         let registration = Registration::with(cluster, &webhook, None);
-        let kubeconfig = account(cluster, &namespace, &format!("a-{namespace}"));
+        let kubeconfig = account(cluster, &namespace, webhooks);
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let (api, instances) = (cluster.api(), Vec::new());
         Self { cluster, api, namespace, kubeconfig, service, registration, instances, flags }
@@ -75,7 +94,6 @@ impl Replicas {
             "--tls=self".to_owned(),
             format!("--kubeconfig={}", self.kubeconfig.display()),
             format!("--namespace={}", self.namespace),
-            format!("--webhook-name=a-{}", self.namespace),
             "--tls-names=127.0.0.1".to_owned(),
         ];
         flags.extend(self.flags.iter().cloned());
@@ -168,14 +186,19 @@ impl Replicas {
 }
 
 /// Makes the account and its rights; gives its kubeconfig.
-fn account(cluster: &ControlPlane, namespace: &str, webhooks: &str) -> PathBuf {
+fn account(cluster: &ControlPlane, namespace: &str, webhooks: Option<&str>) -> PathBuf {
     let api = cluster.api();
     let accounts = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
     let object =
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}});
     api.create(&accounts, &object);
     let role = ROLE.replace("NAMESPACE", namespace).replace("ACCOUNT", ACCOUNT);
-    let role = role.replace("SECRET", SECRET).replace("WEBHOOKS", webhooks);
+    let role = role.replace("SECRET", SECRET).replace("WEBHOOKS", webhooks.unwrap_or_default());
+    // The second half is about the configuration.
+    let role = match webhooks {
+        Some(_) => role,
+        None => role.split_inclusive("---\n").take(2).collect(),
+    };
     cluster.kubectl(&["apply", "--filename=-"], &role);
     let request =
         json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
