@@ -107,7 +107,8 @@ impl Driver {
 
     fn change(&mut self, change: Change, slot: &Slot, present: Value) {
         let new = self.spec(slot);
-        self.note(slot, &format!("{change:?}"), &new);
+        let told = if change.is_of_spec() { &new } else { &Value::Null };
+        self.note(slot, &format!("{change:?}"), told);
         let path = slot.path();
         match change {
             Change::Replace => self.replace(&path, present, &new),

@@ -141,4 +141,9 @@ impl Change {
             Self::Hold,
         ])
     }
+
+    /// Whether it brings another specification.
+    pub(super) fn is_of_spec(self) -> bool {
+        matches!(self, Self::Replace | Self::Patch | Self::Apply | Self::MakeAnew)
+    }
 }
