@@ -10,8 +10,9 @@ use crate::control_plane::shared;
 use crate::long::lasting;
 use crate::wait::{Together, tell};
 
-/// Certificates after the first one, at least, and at length: one each 40 s.
-const ROTATIONS: (usize, usize) = (5, 15);
+/// Certificates after the first one, at least, and at length: one each half
+/// minute or so.
+const ROTATIONS: (usize, usize) = (5, 20);
 /// Clients that all create a pod at the same moment: more than the API server
 /// keeps connections, so that every time some are new.
 const CLIENTS: usize = 32;
