@@ -127,7 +127,7 @@ impl Checker {
     pub(super) fn is_short(&mut self, line: u64, name: &str, items: usize) -> bool {
         if items > ITEMS_MAX {
             let what = format!("{name} has {items} items");
-            self.fault(line, what, format!("the limit is {ITEMS_MAX}"));
+            self.fault_of(FaultKind::Limit, line, what, format!("the limit is {ITEMS_MAX}"));
         }
         items <= ITEMS_MAX
     }

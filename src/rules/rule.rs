@@ -1,5 +1,6 @@
 //! The checks of one rule.
 
+use super::fault::FaultKind;
 use super::fields::{Checker, Table};
 use super::node::{Node, Value};
 use super::pattern::{Pattern, PatternError};
@@ -74,18 +75,35 @@ fn check_matcher(checker: &mut Checker, node: &Node, table: Table<'_>) -> Option
     let seen = check_on(checker, table, kind);
     let value = table.get(kind)?;
     let text = checker.text(value, kind)?;
-    let checked = match kind {
-        "exact" => check_exact(text).map(Matcher::Exact),
-        "prefix" => target::check_head(text, "prefix")
-            .and_then(|()| target::parse_path(text, "prefix"))
-            .map(Matcher::Prefix),
-        "glob" => compiled(text, PatternKind::Glob, Pattern::glob(text), seen),
-        _ => compiled(text, PatternKind::Regex, Pattern::regex(text), seen),
+    let pattern = match kind {
+        "exact" => return accepted(checker, value, check_exact(text).map(Matcher::Exact)),
+        "prefix" => {
+            let path = target::check_head(text, "prefix")
+                .and_then(|()| target::parse_path(text, "prefix"))
+                .map(Matcher::Prefix);
+            return accepted(checker, value, path);
+        }
+        "glob" => {
+            warn_of_short_glob(checker, value.line, text);
+            (PatternKind::Glob, Pattern::glob(text))
+        }
+        _ => (PatternKind::Regex, Pattern::regex(text)),
     };
-    if kind == "glob" {
-        warn_of_short_glob(checker, value.line, text);
+    match pattern {
+        (kind, Ok(pattern)) => Some(Matcher::Pattern { kind, pattern, on: seen }),
+        (_, Err(error)) => {
+            unusable(checker, value.line, text, &error);
+            None
+        }
     }
-    checked.map_err(|TargetError { what, hint }| checker.fault(value.line, what, hint)).ok()
+}
+
+fn accepted(
+    checker: &mut Checker,
+    node: &Node,
+    matcher: Result<Matcher, TargetError>,
+) -> Option<Matcher> {
+    matcher.map_err(|TargetError { what, hint }| checker.fault(node.line, what, hint)).ok()
 }
 
 fn check_on(checker: &mut Checker, table: Table<'_>, kind: &str) -> Seen {
@@ -119,25 +137,20 @@ fn check_exact(text: &str) -> Result<Reference, TargetError> {
     })
 }
 
-fn compiled(
-    text: &str,
-    kind: PatternKind,
-    pattern: Result<Pattern, PatternError>,
-    on: Seen,
-) -> Result<Matcher, TargetError> {
-    match pattern {
-        Ok(pattern) => Ok(Matcher::Pattern { kind, pattern, on }),
-        Err(error) => Err(TargetError {
-            what: format!("the pattern {text:?} cannot be used: {error}"),
-            hint: match error {
-                PatternError::TooLong { .. } | PatternError::TooBig => {
-                    "split it into several rules"
-                }
-                _ => "mend the pattern; it must match the whole of registry/repository",
-            }
-            .to_owned(),
-        }),
-    }
+fn unusable(checker: &mut Checker, line: u64, text: &str, error: &PatternError) {
+    let (kind, hint) = match error {
+        PatternError::TooLong { .. } | PatternError::TooBig => {
+            (FaultKind::Limit, "split it into several rules")
+        }
+        PatternError::Empty
+        | PatternError::Class
+        | PatternError::Stars
+        | PatternError::Malformed { .. } => {
+            (FaultKind::Invalid, "mend the pattern; it must match the whole of registry/repository")
+        }
+    };
+    let what = format!("the pattern {text:?} cannot be used: {error}");
+    checker.fault_of(kind, line, what, hint);
 }
 
 /// A glob whose first segment is plain text but no registry matches nothing.

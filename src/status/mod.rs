@@ -24,8 +24,10 @@ use crate::supervise::{SuperviseError, Supervisor};
 use definitions::Notices;
 use writer::{Slots, Writer};
 
-/// How often the definitions are looked at.
+/// How often the definitions are looked at while all is well with them.
 const DEFINITIONS_PERIOD: Duration = Duration::from_secs(300);
+/// How often while it is not: somebody may be about to mend them.
+const DEFINITIONS_PERIOD_WRONG: Duration = Duration::from_secs(30);
 /// Longest wait for giving the Lease back; then it runs out by itself.
 const LEAVE_MAX: Duration = Duration::from_secs(5);
 
@@ -97,7 +99,10 @@ impl WriteBack {
         supervisor.spawn_vital("definitions", move || {
             loop {
                 definitions::check(&api, &notices, &metrics);
-                thread::park_timeout(DEFINITIONS_PERIOD);
+                thread::park_timeout(match notices.lines().is_empty() {
+                    true => DEFINITIONS_PERIOD,
+                    false => DEFINITIONS_PERIOD_WRONG,
+                });
             }
         })?;
         Ok(started)

@@ -115,7 +115,20 @@ impl ControlPlane {
 
     /// A client of its own for the caller.
     pub(crate) fn api(&self) -> Api {
-        Api(Client::new(self.address, Some(self.pki.client_config(Some("admin")))))
+        self.api_at(self.address)
+    }
+
+    /// The same of an API server that listens elsewhere.
+    pub(crate) fn api_at(&self, address: SocketAddr) -> Api {
+        Api(Client::new(address, Some(self.pki.client_config(Some("admin")))))
+    }
+
+    /// A kubeconfig of the administrator for another way to the API server.
+    pub(crate) fn kubeconfig_of(&self, address: SocketAddr) -> PathBuf {
+        let text = fs::read_to_string(&self.kubeconfig).unwrap();
+        let path = self.directory.join(format!("admin-{}.kubeconfig", address.port()));
+        fs::write(&path, text.replace(&self.address.to_string(), &address.to_string())).unwrap();
+        path
     }
 
     /// Where the API server listens.
@@ -213,7 +226,10 @@ fn serve(
     Err(format!("no control plane: {failures}"))
 }
 
-pub(crate) fn ready(client: &Client, mut processes: [&mut Child; 2]) -> Result<(), String> {
+pub(crate) fn ready<const COUNT: usize>(
+    client: &Client,
+    mut processes: [&mut Child; COUNT],
+) -> Result<(), String> {
     let begin = Instant::now();
     while begin.elapsed() < DEADLINE {
         if let Ok(response) = client.send("GET", "/readyz", "text/plain", &[])

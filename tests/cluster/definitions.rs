@@ -9,7 +9,7 @@ use crate::control_plane::{ControlPlane, shared};
 use crate::fixture::namespace;
 use crate::wait::wait_until;
 
-const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+pub(crate) const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const KINDS: [Kind; 2] = [Kind::ClusterImageMap, Kind::ImageMap];
 
 /// Makes both definitions, unless they are there, and waits until they are

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::client::Api;
 use crate::control_plane::ControlPlane;
 use crate::detour::{Instance, rules};
-use crate::objects::images;
+use crate::objects::{images, pod};
 use crate::registration::{Registration, Webhook};
 use crate::wait::wait_until;
 
@@ -30,6 +30,13 @@ pub(crate) fn namespace(cluster: &ControlPlane, name: &str) -> String {
         });
     }
     name
+}
+
+/// What a new pod of that namespace gets for `upstream.example/web:1`.
+pub(crate) fn image(cluster: &ControlPlane, namespace: &str) -> String {
+    let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+    let stored = cluster.api().create(&path, &pod("probe", "upstream.example/web:1"));
+    images(&stored)[0].to_owned()
 }
 
 /// Whether a probe was rewritten by whichever rules.
@@ -66,7 +73,15 @@ impl Fixture {
         rules: &str,
         flags: &[&str],
     ) -> Self {
-        let detour = Instance::start(cluster, rules, flags);
+        Self::with(cluster, namespace, Instance::start(cluster, rules, flags))
+    }
+
+    /// The same of an instance that runs, whatever its rules come from.
+    pub(crate) fn with(
+        cluster: &'static ControlPlane,
+        namespace: String,
+        detour: Instance,
+    ) -> Self {
         Self { cluster, api: cluster.api(), namespace, registration: None, detour }
     }
 
@@ -78,14 +93,25 @@ impl Fixture {
 
     /// As [`Fixture::registered`], later.
     pub(crate) fn register(&mut self) {
+        self.register_for(&[], |_, pod| is_rewritten(pod));
+    }
+
+    /// As [`Fixture::register`], for other namespaces besides, where a pod may
+    /// show otherwise that the instance is called.
+    pub(crate) fn register_for(
+        &mut self,
+        others: &[&str],
+        shows: impl Fn(&Instance, &Value) -> bool,
+    ) {
         let webhook = Webhook {
             name: &format!("a-{}", self.namespace),
             url: &self.detour.url(),
-            namespaces: &[&self.namespace],
+            namespaces: &[&[self.namespace.as_str()], others].concat(),
             timeout_seconds: 10,
             never_fails: true,
         };
-        self.registration = Some(Registration::new(self.cluster, &webhook, is_rewritten));
+        self.registration =
+            Some(Registration::new(self.cluster, &webhook, |pod| shows(&self.detour, pod)));
     }
 
     /// The name that Detour has in metrics and audit annotations.

@@ -7,7 +7,8 @@
 //!
 //! One control plane serves all tests. Each has namespaces of its own and a
 //! webhook configuration that is limited to them. Without the binaries the
-//! tests pass after one line that says so; with `CI` set they fail.
+//! tests pass after one line that says so; with `CI` set they fail. With
+//! `DETOUR_LONG` set the scenarios last as long as they do for an operator.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "also in what the tests share")]
 
 // The bed.
@@ -18,12 +19,15 @@ mod detour;
 mod fixture;
 mod forwarder;
 mod keeper;
+mod load;
+mod long;
 mod neighbour;
 mod objects;
 mod pki;
 #[path = "../it/program.rs"]
 mod program;
 mod registration;
+mod service;
 mod wait;
 
 // What is tested in it.
@@ -31,7 +35,6 @@ mod burst;
 mod certificates;
 mod definitions;
 mod exemptions;
-mod config_maps;
 mod kube;
 mod maps;
 mod outage;
@@ -39,8 +42,8 @@ mod records;
 mod reinvocation;
 mod rewriting;
 mod rolling;
+mod scenarios;
 mod sources;
-mod sources_outage;
 mod status;
 mod updates;
 mod workloads;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::Api;
 use crate::control_plane::ControlPlane;
+use crate::wait::wait_for;
 
 const GROUP: &str = "/apis/detour.dev/v1alpha1";
 
@@ -56,9 +57,28 @@ impl<'c> Maps<'c> {
         self.api.patch(&path, &json!({"spec": self.spec(rules)}));
     }
 
+    /// Waits for a condition of these words about the newest specification.
+    pub(crate) fn wait_for(&self, name: &str, status: &str, reason: &str) -> Value {
+        let path = format!("{}/{}", self.collection, self.name(name));
+        wait_for(&format!("{path} is {status}, {reason}"), || {
+            let object = self.api.get(&path);
+            says(&object, status, reason).then_some(object)
+        })
+    }
+
     pub(crate) fn delete(&self, name: &str) {
         self.api.delete(&format!("{}/{}", self.collection, self.name(name)));
     }
+}
+
+/// Whether a map says this of its newest specification.
+pub(crate) fn says(map: &Value, status: &str, reason: &str) -> bool {
+    let ready = &map["status"]["conditions"][0];
+    let generation = &map["metadata"]["generation"];
+    ready["status"] == status
+        && ready["reason"] == reason
+        && ready["observedGeneration"] == *generation
+        && map["status"]["observedGeneration"] == *generation
 }
 
 /// One rule that sends a registry elsewhere.

@@ -1,29 +1,19 @@
 //! Rules from objects: created, in conflict, mended and deleted in odd orders.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::control_plane::{ControlPlane, shared};
 use crate::definitions::define;
 use crate::detour::Instance;
-use crate::fixture::namespace;
+use crate::fixture::{Fixture, image, namespace};
 use crate::forwarder;
 use crate::kube::own_plane::OwnPlane;
 use crate::maps::{Maps, to};
-use crate::objects::{images, pod};
-use crate::registration::{Registration, Webhook};
 use crate::wait::{wait_for, wait_until};
-
-/// What a pod of that namespace gets now for `upstream.example/web:1`.
-fn image(cluster: &ControlPlane, namespace: &str) -> String {
-    let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
-    let stored = cluster.api().create(&path, &pod("probe", "upstream.example/web:1"));
-    images(&stored)[0].to_owned()
-}
 
 fn wait_for_image(cluster: &ControlPlane, namespace: &str, image_of: &str) {
     let expected = format!("{image_of}/web:1");
@@ -33,19 +23,12 @@ fn wait_for_image(cluster: &ControlPlane, namespace: &str, image_of: &str) {
 }
 
 /// An instance that asks for objects, registered for these namespaces.
-fn serving(cluster: &'static ControlPlane, namespaces: &[&str]) -> (Instance, Registration) {
+fn serving(cluster: &'static ControlPlane, namespace: &str, others: &[&str]) -> Fixture {
     let detour = Instance::start_asking(cluster, &["--source=api"]);
-    let webhook = Webhook {
-        name: &format!("a-{}", namespaces[0]),
-        url: &detour.url(),
-        namespaces,
-        timeout_seconds: 10,
-        never_fails: true,
-    };
+    let mut fixture = Fixture::with(cluster, namespace.to_owned(), detour);
     // Its first call shows; there may be no rule yet.
-    let registration =
-        Registration::new(cluster, &webhook, |_| detour.metric("detour_admissions_total{") > 0);
-    (detour, registration)
+    fixture.register_for(others, |detour, _| detour.metric("detour_admissions_total{") > 0);
+    fixture
 }
 
 /// Objects of one second have no age among them but their names.
@@ -61,7 +44,7 @@ fn the_older_map_wins_and_the_other_follows_when_it_goes() {
     define(cluster);
     let namespace = namespace(cluster, "conflict");
     let maps = Maps::of_cluster(cluster, &namespace);
-    let (detour, _registration) = serving(cluster, &[&namespace]);
+    let Fixture { detour, .. } = &serving(cluster, &namespace, &[]);
     maps.create("z-old", &to("old.example"));
     wait_for_image(cluster, &namespace, "old.example");
     a_second_later();
@@ -96,7 +79,7 @@ fn an_image_map_is_for_its_own_namespace_and_wrong_by_itself() {
     let Some(cluster) = shared() else { return };
     define(cluster);
     let (own, other) = (namespace(cluster, "own"), namespace(cluster, "other"));
-    let (detour, _registration) = serving(cluster, &[&own, &other]);
+    let Fixture { detour, .. } = &serving(cluster, &own, &[&other]);
     let (own_maps, other_maps) = (Maps::within(cluster, &own), Maps::within(cluster, &other));
     own_maps.create("web", &to("own.example"));
     wait_for_image(cluster, &own, "own.example");
@@ -131,12 +114,7 @@ fn a_replica_is_not_ready_before_it_has_synced() {
     let (address, gate) = (cluster.address(), Arc::clone(&is_open));
     let way =
         forwarder::start(Duration::ZERO, move || gate.load(Ordering::Relaxed).then_some(address));
-    let mut config: Value =
-        serde_json::from_str(&fs::read_to_string(&cluster.kubeconfig).unwrap()).unwrap();
-    config["clusters"][0]["cluster"]["server"] = format!("https://{way}").into();
-    let kubeconfig = cluster.directory.join("fresh.kubeconfig");
-    fs::write(&kubeconfig, config.to_string()).unwrap();
-    let flag = format!("--kubeconfig={}", kubeconfig.display());
+    let flag = format!("--kubeconfig={}", cluster.kubeconfig_of(way).display());
     let detour = Instance::start_unready(cluster, &["--source=api", &flag]);
     let text = wait_for("it has tried", || {
         let (status, text) = detour.readiness();

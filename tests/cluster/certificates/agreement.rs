@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Replicas;
 use crate::control_plane::shared;
 use crate::detour::get;
+use crate::fixture::is_rewritten;
 use crate::wait::wait_until;
 
 #[test]
@@ -38,21 +39,24 @@ fn no_log_holds_a_key() {
     }
 }
 
+/// Whether the account may do that in its namespace.
+fn may(replicas: &Replicas, verb: &str, resource: &str) -> bool {
+    let config = std::fs::read_to_string(&replicas.kubeconfig).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    let token = config["users"][0]["user"]["token"].as_str().unwrap();
+    let namespace = format!("--namespace={}", replicas.namespace);
+    let token = format!("--token={token}");
+    let kubeconfig = replicas.kubeconfig.to_str().unwrap();
+    let arguments =
+        ["auth", "can-i", verb, resource, &namespace, &token, "--kubeconfig", kubeconfig];
+    replicas.cluster.try_kubectl(&arguments, "").status.success()
+}
+
 #[test]
 fn the_role_allows_nothing_else() {
     let Some(cluster) = shared() else { return };
     let replicas = Replicas::new(cluster, "limited", &[]);
-    let config = std::fs::read_to_string(&replicas.kubeconfig).unwrap();
-    let token =
-        serde_json::from_str::<Value>(&config).unwrap()["users"][0]["user"]["token"].clone();
-    let may = |verb: &str, resource: &str| {
-        let flag = format!("--token={}", token.as_str().unwrap());
-        let account = format!("--namespace={}", replicas.namespace);
-        let arguments = ["auth", "can-i", verb, resource, &account, &flag, "--kubeconfig"];
-        let output = cluster
-            .try_kubectl(&[&arguments[..], &[replicas.kubeconfig.to_str().unwrap()]].concat(), "");
-        output.status.success()
-    };
+    let may = |verb: &str, resource: &str| may(&replicas, verb, resource);
     assert!(may("get", "secrets/detour-tls"));
     for (verb, resource) in [
         ("get", "secrets/other"),
@@ -86,4 +90,27 @@ fn without_a_registration_an_instance_waits_and_then_serves() {
     let collection = path.rsplit_once('/').unwrap().0;
     replicas.api.create(collection, &configuration);
     replicas.wait_until_ready();
+}
+
+#[test]
+fn who_manages_the_configuration_elsewhere_puts_the_authority_there() {
+    let Some(cluster) = shared() else { return };
+    let mut replicas = Replicas::unmanaged(cluster, "unmanaged");
+    let configuration = format!("mutatingwebhookconfigurations/a-{}", replicas.namespace);
+    assert!(!may(&replicas, "get", &configuration) && !may(&replicas, "patch", &configuration));
+    let path = replicas.registration.path();
+    let before = replicas.api.get(&path);
+    (0..3).for_each(|_| replicas.start());
+    replicas.wait_until_ready();
+    assert_eq!(replicas.api.get(&path), before, "nobody touched it");
+    let authority = replicas.data("ca.crt");
+    replicas.set_bundle(&authority);
+    replicas.registration.wait(&replicas.namespace, is_rewritten);
+    replicas.api.delete(&replicas.secret_path());
+    replicas.under_load(|| replicas.secret().is_some());
+    assert_eq!((replicas.data("ca.crt"), replicas.bundle()), (authority.clone(), authority));
+    assert_eq!(replicas.metric("detour_certificate_failures_total"), 0.0);
+    assert_eq!(replicas.metric("detour_ca_bundle_writes_total"), 0.0);
+    let answers = replicas.instances.iter().map(|one| one.readiness().1);
+    assert!(answers.into_iter().all(|text| !text.contains("fault: ")));
 }

@@ -77,7 +77,7 @@ fn a_foreign_secret_is_left_alone() {
         answer.status == 503 && answer.text().contains("delete it, or name another")
     });
     // It serves nothing: no Service would lead to it.
-    replicas.addresses.lock().unwrap().pop();
+    replicas.service.remove(&replicas.instances[3]);
     assert_eq!(replicas.secret().unwrap()["metadata"]["resourceVersion"], version);
     replicas.api.delete(&path);
     replicas.wait_until_ready();

@@ -8,9 +8,7 @@ mod rotation;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,9 +18,9 @@ use crate::client::Api;
 use crate::control_plane::ControlPlane;
 use crate::detour::{Instance, get, rules};
 use crate::fixture::{MIRROR, is_rewritten, namespace};
-use crate::forwarder;
 use crate::objects::pod;
 use crate::registration::{Calls, Registration, Webhook};
+use crate::service::Service;
 use crate::wait::{DEADLINE, wait_until};
 
 const ACCOUNT: &str = "detour";
@@ -35,7 +33,7 @@ pub(crate) struct Replicas {
     api: Api,
     namespace: String,
     kubeconfig: PathBuf,
-    addresses: Arc<Mutex<Vec<SocketAddr>>>,
+    service: Service,
     registration: Registration,
     instances: Vec<Instance>,
     flags: Vec<String>,
@@ -46,25 +44,39 @@ impl Replicas {
     /// no instance yet.
     fn new(cluster: &'static ControlPlane, name: &str, flags: &[&str]) -> Self {
         let namespace = namespace(cluster, name);
-        let addresses = Arc::new(Mutex::new(Vec::<SocketAddr>::new()));
-        let (turn, known) = (AtomicUsize::new(0), Arc::clone(&addresses));
-        let address = forwarder::start(Duration::ZERO, move || {
-            let known = known.lock().unwrap();
-            known.get(turn.fetch_add(1, Ordering::Relaxed) % known.len().max(1)).copied()
-        });
+        let webhooks = format!("a-{namespace}");
+        let flag = format!("--webhook-name={webhooks}");
+        Self::within(cluster, namespace, Some(&webhooks), &[&[flag.as_str()], flags].concat())
+    }
+
+    /// The same where somebody else manages the webhook configuration: the
+    /// account may not even read it.
+    fn unmanaged(cluster: &'static ControlPlane, name: &str) -> Self {
+        let flags = ["--tls-self-patch-webhook=false"];
+        Self::within(cluster, namespace(cluster, name), None, &flags)
+    }
+
+    /// `webhooks`: the configuration that they may write.
+    fn within(
+        cluster: &'static ControlPlane,
+        namespace: String,
+        webhooks: Option<&str>,
+        flags: &[&str],
+    ) -> Self {
+        let service = Service::new();
         let webhook = Webhook {
             name: &format!("a-{namespace}"),
-            url: &format!("https://{address}/mutate"),
+            url: &service.url(),
             namespaces: &[&namespace],
             timeout_seconds: 10,
             // Until there is a certificate, calls fail.
             never_fails: false,
         };
         let registration = Registration::with(cluster, &webhook, None);
-        let kubeconfig = account(cluster, &namespace, &format!("a-{namespace}"));
+        let kubeconfig = account(cluster, &namespace, webhooks);
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let (api, instances) = (cluster.api(), Vec::new());
-        Self { cluster, api, namespace, kubeconfig, addresses, registration, instances, flags }
+        Self { cluster, api, namespace, kubeconfig, service, registration, instances, flags }
     }
 
     /// Three of them, ready and called.
@@ -82,14 +94,13 @@ impl Replicas {
             "--tls=self".to_owned(),
             format!("--kubeconfig={}", self.kubeconfig.display()),
             format!("--namespace={}", self.namespace),
-            format!("--webhook-name=a-{}", self.namespace),
             "--tls-names=127.0.0.1".to_owned(),
         ];
         flags.extend(self.flags.iter().cloned());
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let instance = Instance::start_with(self.cluster, listen, &rules(MIRROR), &flags);
-        self.addresses.lock().unwrap().push(instance.admission);
+        self.service.add(&instance);
         self.instances.push(instance);
     }
 
@@ -175,14 +186,19 @@ impl Replicas {
 }
 
 /// Makes the account and its rights; gives its kubeconfig.
-fn account(cluster: &ControlPlane, namespace: &str, webhooks: &str) -> PathBuf {
+fn account(cluster: &ControlPlane, namespace: &str, webhooks: Option<&str>) -> PathBuf {
     let api = cluster.api();
     let accounts = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
     let object =
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}});
     api.create(&accounts, &object);
     let role = ROLE.replace("NAMESPACE", namespace).replace("ACCOUNT", ACCOUNT);
-    let role = role.replace("SECRET", SECRET).replace("WEBHOOKS", webhooks);
+    let role = role.replace("SECRET", SECRET).replace("WEBHOOKS", webhooks.unwrap_or_default());
+    // The second half is about the configuration.
+    let role = match webhooks {
+        Some(_) => role,
+        None => role.split_inclusive("---\n").take(2).collect(),
+    };
     cluster.kubectl(&["apply", "--filename=-"], &role);
     let request =
         json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});

@@ -3,13 +3,12 @@
 use std::env;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::binaries::Binaries;
 use crate::control_plane::{
-    ControlPlane, api_server_command, etcd_command, free_ports, ready, run,
+    ControlPlane, api_server_command, etcd_command, free_port, free_ports, ready, run,
 };
 use crate::keeper::Keeper;
 use crate::pki::Pki;
@@ -40,7 +39,6 @@ impl OwnPlane {
         let mut command = etcd_command(&binaries.etcd, &data, etcd, peer);
         let etcd_process = run(&directory, &keeper, "etcd", &mut command);
         let kubeconfig = pki.kubeconfig("admin", address);
-        let api_server = run_api_server(&binaries, &directory, &keeper, etcd, address);
         // As long as the process, like the one that tests share.
         let cluster: &'static ControlPlane = Box::leak(Box::new(ControlPlane {
             directory,
@@ -50,6 +48,7 @@ impl OwnPlane {
             binaries,
             address,
         }));
+        let api_server = run_api_server(cluster, etcd, address);
         let mut plane = Self { cluster, etcd: (etcd, etcd_process), api_server };
         plane.wait();
         Some(plane)
@@ -57,37 +56,81 @@ impl OwnPlane {
 
     /// Ends the API server as a signal does that cannot be caught.
     pub(crate) fn stop_api_server(&mut self) {
-        self.cluster.keeper.forget(&self.api_server);
-        self.api_server.kill().unwrap();
-        self.api_server.wait().unwrap();
+        end(self.cluster, &mut self.api_server);
     }
 
     /// Starts it again where it was.
     pub(crate) fn start_api_server(&mut self) {
-        let ControlPlane { binaries, directory, keeper, address, .. } = self.cluster;
-        self.api_server = run_api_server(binaries, directory, keeper, self.etcd.0, *address);
+        self.api_server = run_api_server(self.cluster, self.etcd.0, self.cluster.address);
+        self.wait();
+    }
+
+    /// Starts another API server of the same etcd.
+    pub(crate) fn another_api_server(&self) -> AnotherApiServer {
+        let (cluster, etcd, address) = (self.cluster, self.etcd.0, free_port());
+        let process = run_api_server(cluster, etcd, address);
+        let mut another = AnotherApiServer { cluster, etcd, address, process };
+        another.wait();
+        another
+    }
+
+    fn wait(&mut self) {
+        let address = self.cluster.address;
+        wait(self.cluster, address, [&mut self.etcd.1, &mut self.api_server]);
+    }
+}
+
+/// An API server beside that of the plane.
+pub(crate) struct AnotherApiServer {
+    cluster: &'static ControlPlane,
+    etcd: SocketAddr,
+    pub(crate) address: SocketAddr,
+    process: Child,
+}
+
+impl AnotherApiServer {
+    /// Ends it as a signal does that cannot be caught.
+    pub(crate) fn stop(&mut self) {
+        end(self.cluster, &mut self.process);
+    }
+
+    /// Starts it again where it was.
+    pub(crate) fn start(&mut self) {
+        self.process = run_api_server(self.cluster, self.etcd, self.address);
         self.wait();
     }
 
     fn wait(&mut self) {
-        let client = self.cluster.api().0;
-        let processes = [&mut self.etcd.1, &mut self.api_server];
-        if let Err(failure) = ready(&client, processes) {
-            panic!("{failure}{}", self.cluster.tails());
-        }
+        wait(self.cluster, self.address, [&mut self.process]);
     }
 }
 
-fn run_api_server(
-    binaries: &Binaries,
-    directory: &Path,
-    keeper: &Keeper,
-    etcd: SocketAddr,
-    address: SocketAddr,
-) -> Child {
+fn run_api_server(cluster: &ControlPlane, etcd: SocketAddr, address: SocketAddr) -> Child {
+    let ControlPlane { binaries, directory, keeper, .. } = cluster;
     let mut command = api_server_command(&binaries.api_server, directory, etcd, address);
     command.arg("--disable-admission-plugins=ServiceAccount");
-    run(directory, keeper, "kube-apiserver", &mut command)
+    let name = match address == cluster.address {
+        true => "kube-apiserver",
+        false => "another-kube-apiserver",
+    };
+    run(directory, keeper, name, &mut command)
+}
+
+fn wait<const COUNT: usize>(
+    cluster: &ControlPlane,
+    address: SocketAddr,
+    processes: [&mut Child; COUNT],
+) {
+    if let Err(failure) = ready(&cluster.api_at(address).0, processes) {
+        panic!("{failure}{}", cluster.tails());
+    }
+}
+
+/// Ends a process, which may have ended by itself.
+fn end(cluster: &ControlPlane, process: &mut Child) {
+    cluster.keeper.forget(process);
+    process.kill().ok();
+    process.wait().unwrap();
 }
 
 /// Nobody reads it.
@@ -96,11 +139,13 @@ const NO_AUDIT: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy",
 
 impl Drop for OwnPlane {
     fn drop(&mut self) {
-        for process in [&mut self.api_server, &mut self.etcd.1] {
-            self.cluster.keeper.forget(process);
-            // It may have ended by itself.
-            process.kill().ok();
-            process.wait().unwrap();
-        }
+        end(self.cluster, &mut self.api_server);
+        end(self.cluster, &mut self.etcd.1);
+    }
+}
+
+impl Drop for AnotherApiServer {
+    fn drop(&mut self) {
+        end(self.cluster, &mut self.process);
     }
 }

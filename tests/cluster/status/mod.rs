@@ -14,6 +14,7 @@ use crate::client::Api;
 use crate::control_plane::ControlPlane;
 use crate::definitions::define;
 use crate::fixture::namespace;
+use crate::maps::says;
 use crate::wait::wait_for;
 use instance::Account;
 
@@ -59,13 +60,7 @@ impl Bed {
     fn wait_for(&self, name: &str, status: &str, reason: &str) -> Value {
         wait_for(&format!("{name} is {status}, {reason}"), || {
             let object = self.get(name);
-            let ready = &object["status"]["conditions"][0];
-            let generation = &object["metadata"]["generation"];
-            let is_it = ready["status"] == status
-                && ready["reason"] == reason
-                && ready["observedGeneration"] == *generation
-                && object["status"]["observedGeneration"] == *generation;
-            is_it.then_some(object)
+            says(&object, status, reason).then_some(object)
         })
     }
 

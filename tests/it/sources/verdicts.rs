@@ -150,14 +150,23 @@ fn each_fault_has_its_reason() {
     let both = json!({"rules": [{"prefix": "a.example", "to": "b.example"},
                                 {"prefix": "b.example", "to": "c.example"}, {"prefix": "x"}]});
     let many = json!({"rules": vec![json!({"prefix": "a.example", "keep": true}); 8_193]});
+    // What no schema can keep out: a text of few bytes, a list where a text may be.
+    let large = json!({"rules": [{"regex": "a.example/(x{200}){200}", "keep": true}]});
+    let targets = vec![json!("b.example"); 257];
+    let targets = json!({"rules": [{"prefix": "a.example", "to": targets}]});
     let mut bed = Bed::new();
-    let all = [("a", &invalid), ("b", &chain), ("c", &patterns), ("d", &both), ("e", &many)]
-        .map(|(name, spec)| object("ImageMap", &format!("shop/{name}"), 1, spec));
-    bed.are(&[], &all.each_ref());
-    assert_eq!(bed.words(), ["Invalid", "Chain", "Limit", "Invalid", "Limit"]);
+    let all = [&invalid, &chain, &patterns, &both, &many, &large, &targets];
+    let names = ["a", "b", "c", "d", "e", "f", "g"];
+    let all: Vec<Object> = names
+        .iter()
+        .zip(all)
+        .map(|(name, spec)| object("ImageMap", &format!("shop/{name}"), 1, spec))
+        .collect();
+    bed.are(&[], &all.iter().collect::<Vec<_>>());
+    let words = ["Invalid", "Chain", "Limit", "Invalid", "Limit", "Limit", "Limit"];
+    assert_eq!(bed.words(), words);
     assert!(bed.served.rules().is_empty());
-    let counts = ["a", "b", "c", "d", "e"].map(|name| bed.verdict(name).rules);
-    assert_eq!(counts, [1, 2, 51, 3, 8_193]);
+    assert_eq!(names.map(|name| bed.verdict(name).rules), [1, 2, 51, 3, 8_193, 1, 1]);
     let State::OutOfForce { message, .. } = bed.verdict("b").state else { panic!() };
     assert!(
         message.starts_with("rule one: the target b.example is the input of rule two"),
