@@ -37,6 +37,8 @@ pub struct SourceView {
     pub out_of_force: usize,
     /// Why it is empty although nothing is wrong.
     pub note: Option<String>,
+    /// What else is worth knowing, a line each.
+    pub notes: Vec<String>,
     /// What is wrong; none while all is well.
     pub troubles: Vec<Trouble>,
     /// When it was in order last, in seconds since 1970; 0 for never. Goes on

@@ -16,7 +16,7 @@ use crate::certs::own::Timing;
 use crate::certs::own::keeper::{Keeper, Settings};
 use crate::certs::own::mint::Names;
 use crate::certs::{CertificateError, dev};
-use crate::client::{self, ProxyVariables};
+use crate::client::{self, ProxyVariables, SetupError};
 use crate::config::{OwnCertificates, ServeConfig, Tls};
 use crate::kube::{Api, CredentialError, account};
 use crate::logging;
@@ -42,6 +42,8 @@ pub enum ServeError {
     Credentials(CredentialError),
     /// Fewer descriptors than connections.
     Descriptors(DescriptorShortage),
+    /// Harbor cannot be asked.
+    Harbor(SetupError),
     /// A second signal came before the drain was over.
     Interrupted,
     /// A port cannot be served.
@@ -61,6 +63,7 @@ impl fmt::Display for ServeError {
             Self::Certificate(error) => error.fmt(f),
             Self::Credentials(error) => error.fmt(f),
             Self::Descriptors(error) => error.fmt(f),
+            Self::Harbor(error) => error.fmt(f),
             Self::Interrupted => f.write_str("a second signal ended the drain"),
             Self::Server(error) => error.fmt(f),
             Self::Supervise(error) => error.fmt(f),
@@ -75,6 +78,7 @@ impl Error for ServeError {
             Self::Certificate(error) => error.source(),
             Self::Credentials(error) => error.source(),
             Self::Descriptors(error) => error.source(),
+            Self::Harbor(error) => error.source(),
             Self::Server(error) => error.source(),
             Self::Supervise(error) => error.source(),
             Self::Interrupted | Self::ThreadEnded { .. } => None,
@@ -99,6 +103,7 @@ pub fn run(config: &ServeConfig) -> Exit {
                 ServeError::Certificate(_)
                 | ServeError::Credentials(_)
                 | ServeError::Descriptors(_)
+                | ServeError::Harbor(_)
                 | ServeError::Server(_) => Exit::Usage,
             }
         }
@@ -112,6 +117,7 @@ fn hint(error: &ServeError) -> Option<&'static str> {
         ServeError::Credentials(_) => {
             Some("run it in a pod with a service account, or write --kubeconfig PATH")
         }
+        ServeError::Harbor(_) => Some("check --harbor-url and --harbor-registry"),
         ServeError::Server(_) => Some("another process may listen there: check --listen"),
         ServeError::Descriptors(_) => Some("lower --max-connections, or raise ulimit -n"),
         ServeError::Interrupted | ServeError::Supervise(_) | ServeError::ThreadEnded { .. } => None,

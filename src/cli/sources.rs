@@ -1,15 +1,18 @@
 //! The sources of `detour serve`: a thread for each that may change.
 
+use std::env;
 use std::sync::Arc;
 
 use super::serve::ServeError;
-use crate::config::{RuleSource, ServeConfig};
+use crate::client::{Origin, ProxyVariables, SetupError};
+use crate::config::{HarborConfig, RuleSource, ServeConfig};
 use crate::kube::Api;
 use crate::kube::limits::WatchLimits;
 use crate::metrics::Metrics;
 use crate::rules::{self, Kind, Source, Text};
 use crate::snapshot::{Published, Snapshot};
-use crate::sources::board::{Place, Sinks, board};
+use crate::sources::board::{self, Place, Sinks, board};
+use crate::sources::harbor::{self, Access, AccountFiles, Harbor, HarborLimits};
 use crate::sources::{Update, api, config_map, file};
 use crate::status::writer::Slots;
 use crate::supervise::{SuperviseError, Supervisor};
@@ -23,6 +26,7 @@ enum Listed<'c> {
     Files(&'c [std::path::PathBuf]),
     ConfigMap(config_map::Name),
     Objects(Kind),
+    Harbor(Box<harbor::Settings>),
 }
 
 impl Listed<'_> {
@@ -32,7 +36,13 @@ impl Listed<'_> {
             Self::Files(_) => "file".to_owned(),
             Self::ConfigMap(name) => name.source(),
             Self::Objects(kind) => api::name(*kind),
+            Self::Harbor(_) => harbor::NAME.to_owned(),
         }
+    }
+
+    /// Harbor may be away for long, and its rules are asked last.
+    fn listed(&self) -> board::Listed {
+        board::Listed { name: self.name(), is_required: !matches!(self, Self::Harbor(_)) }
     }
 }
 
@@ -43,7 +53,8 @@ pub(super) fn start(
     metrics: &Arc<Metrics>,
     supervisor: &Supervisor,
 ) -> Result<(Arc<Published>, Slots), ServeError> {
-    let listed: Vec<Listed<'_>> = config.sources.iter().flat_map(listed).collect();
+    let listed: Result<Vec<Vec<Listed<'_>>>, _> = config.sources.iter().map(listed).collect();
+    let listed: Vec<Listed<'_>> = listed?.into_iter().flatten().collect();
     let published = Arc::new(Published::new(Snapshot::default()));
     let slots = Slots { verdicts: Arc::default(), seen: Arc::default() };
     let sinks = Sinks {
@@ -56,15 +67,15 @@ pub(super) fn start(
     if api.is_some() {
         log::info!("limits of a watch: {}", WatchLimits::standard());
     }
-    let places = board(listed.iter().map(Listed::name).collect(), sinks);
+    let places = board(listed.iter().map(Listed::listed).collect(), sinks);
     for (one, place) in listed.into_iter().zip(places) {
         follow(one, place, api, supervisor).map_err(ServeError::Supervise)?;
     }
     Ok((published, slots))
 }
 
-fn listed(source: &RuleSource) -> Vec<Listed<'_>> {
-    match source {
+fn listed(source: &RuleSource) -> Result<Vec<Listed<'_>>, ServeError> {
+    Ok(match source {
         RuleSource::Sample => vec![Listed::Sample],
         RuleSource::Paths(paths) => vec![Listed::Files(paths)],
         RuleSource::ConfigMap { namespace, name } => {
@@ -72,7 +83,34 @@ fn listed(source: &RuleSource) -> Vec<Listed<'_>> {
             vec![Listed::ConfigMap(config_map::Name { namespace, name })]
         }
         RuleSource::Api => [Kind::ClusterImageMap, Kind::ImageMap].map(Listed::Objects).into(),
-    }
+        RuleSource::Harbor(config) => {
+            let settings = harbor_settings(config).map_err(ServeError::Harbor)?;
+            vec![Listed::Harbor(Box::new(settings))]
+        }
+    })
+}
+
+fn harbor_settings(config: &HarborConfig) -> Result<harbor::Settings, SetupError> {
+    let registry = config.registry.as_deref().map(|text| {
+        let reason = "--harbor-registry is not a HOST[:PORT] that an image can begin with";
+        harbor::upstream::registry(text).ok_or(SetupError::Origin { reason })
+    });
+    let account = config.account.clone();
+    Ok(harbor::Settings {
+        access: Access {
+            origin: Origin::parse_insecure(&config.url)?,
+            authority: config
+                .authority
+                .clone()
+                .unwrap_or_else(|| harbor::PUBLIC_AUTHORITIES.into()),
+            account: account.map(|(username, password)| AccountFiles { username, password }),
+            proxies: ProxyVariables::read(|name| env::var(name).ok()),
+        },
+        registry: registry.transpose()?,
+        interval: config.refresh,
+        skips_unhealthy: config.skips_unhealthy,
+        pull_secrets: config.pull_secrets.clone(),
+    })
 }
 
 /// Reads files once; starts the thread that follows what may change.
@@ -100,6 +138,12 @@ fn follow(
         }
         (Listed::Objects(kind), Some(api)) => {
             supervisor.spawn_vital(&thread, move || api::run(&api, kind, limits, place))
+        }
+        (Listed::Harbor(settings), _) => {
+            let limits = HarborLimits::standard();
+            log::info!("limits of Harbor: {limits}");
+            let harbor = Harbor::new(*settings, limits);
+            supervisor.spawn_vital(&thread, move || harbor::run(harbor, &place))
         }
         // Whoever asks has a client.
         (Listed::ConfigMap(_) | Listed::Objects(_), None) => Ok(()),

@@ -1,4 +1,5 @@
-//! One blocking HTTPS client: everything about it has a bound.
+//! One blocking HTTPS client: everything about it has a bound. HTTP without TLS
+//! is spoken only to an [`Origin`] that was asked to be plain.
 //!
 //! A client belongs to one server. It trusts the roots it is given and no
 //! others, follows no redirect, keeps no cookie and asks for no compression.
@@ -60,6 +61,11 @@ impl Answer {
     /// What `Retry-After` says in seconds; a date is not understood.
     pub fn retry_after(&self) -> Option<Duration> {
         self.text(&RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
+    }
+
+    /// A field of the head, by its name in lower case.
+    pub fn header(&self, name: &'static str) -> Option<&str> {
+        self.text(&HeaderName::from_static(name))
     }
 
     /// Where a redirect leads.
@@ -130,7 +136,7 @@ impl Client {
         let connector =
             ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default()).chain(tls);
         let config = Agent::config_builder()
-            .https_only(true)
+            .https_only(!origin.is_plain)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)

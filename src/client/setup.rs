@@ -12,7 +12,7 @@ use super::{Limits, Proxy};
 pub struct Settings {
     /// The server.
     pub origin: Origin,
-    /// Whose certificates are trusted; at least one.
+    /// Whose certificates are trusted; at least one, but for a plain origin.
     pub roots: Vec<CertificateDer<'static>>,
     /// Who we are; none for no client certificate.
     pub identity: Option<Identity>,
@@ -34,7 +34,8 @@ pub struct Identity {
     pub key: PrivateKeyDer<'static>,
 }
 
-/// The server of a client: `https://host[:port][/path]`.
+/// The server of a client: `https://host[:port][/path]`, or `http://…` where
+/// that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// Without a slash at the end.
@@ -42,8 +43,10 @@ pub struct Origin {
     pub(super) name: ServerName<'static>,
     /// The host; an IPv6 address without brackets.
     pub host: String,
-    /// The port; 443 when left out.
+    /// The port; 443 when left out, 80 without TLS.
     pub port: u16,
+    /// Whether it is spoken to without TLS: everybody on the way reads along.
+    pub is_plain: bool,
 }
 
 impl Origin {
@@ -52,11 +55,26 @@ impl Origin {
     /// # Errors
     /// When it is none, not of HTTPS, or has a user, a password or a query.
     pub fn parse(url: &str) -> Result<Self, SetupError> {
+        match Self::parse_insecure(url)? {
+            Self { is_plain: true, .. } => {
+                Err(SetupError::Origin { reason: "it must begin with https://" })
+            }
+            origin => Ok(origin),
+        }
+    }
+
+    /// As [`Origin::parse`], but `http://` will do as well.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse_insecure(url: &str) -> Result<Self, SetupError> {
         let refused = |reason| SetupError::Origin { reason };
         let uri: Uri = url.parse().map_err(|_| refused("it is no URL"))?;
-        if uri.scheme_str() != Some("https") {
-            return Err(refused("it must begin with https://"));
-        }
+        let (is_plain, default_port) = match uri.scheme_str() {
+            Some("https") => (false, 443),
+            Some("http") => (true, 80),
+            _ => return Err(refused("it must begin with https://")),
+        };
         let (Some(authority), Some(host)) = (uri.authority(), uri.host()) else {
             return Err(refused("it names no host"));
         };
@@ -66,8 +84,8 @@ impl Origin {
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(host.clone())
             .map_err(|_| refused("its host is neither a name nor an address"))?;
-        let port = uri.port_u16().unwrap_or(443);
-        Ok(Self { url: url.trim_end_matches('/').to_owned(), name, host, port })
+        let port = uri.port_u16().unwrap_or(default_port);
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), name, host, port, is_plain })
     }
 }
 

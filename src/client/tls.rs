@@ -24,7 +24,7 @@ pub(super) fn client_config(settings: &Settings) -> Result<Arc<ClientConfig>, Se
     for root in &settings.roots {
         roots.add(root.clone()).map_err(SetupError::Root)?;
     }
-    if roots.is_empty() {
+    if roots.is_empty() && !settings.origin.is_plain {
         return Err(SetupError::NoRoots);
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -8,6 +8,7 @@
 //! in any order.
 
 use super::error::ConfigError;
+use super::harbor;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -33,11 +34,11 @@ pub(super) struct Flag {
 }
 
 impl Flag {
-    const fn value(name: &'static str, commands: &'static [&'static str]) -> Self {
+    pub(super) const fn value(name: &'static str, commands: &'static [&'static str]) -> Self {
         Self { name, takes_value: true, commands }
     }
 
-    const fn switch(name: &'static str, commands: &'static [&'static str]) -> Self {
+    pub(super) const fn switch(name: &'static str, commands: &'static [&'static str]) -> Self {
         Self { name, takes_value: false, commands }
     }
 
@@ -48,7 +49,7 @@ impl Flag {
     }
 }
 
-const SERVING: &[&str] = &[SERVE];
+pub(super) const SERVING: &[&str] = &[SERVE];
 const REVIEWING: &[&str] = &[SERVE, REVIEW];
 
 pub(super) static LISTEN: Flag = Flag::value("--listen", SERVING);
@@ -78,11 +79,20 @@ pub(super) static LOG_FORMAT: Flag = Flag::value("--log-format", SERVING);
 pub(super) static LOG_LEVEL: Flag = Flag::value("--log-level", SERVING);
 
 /// All flags but `--help` and `--version`, in the order of the help text.
-pub(super) static FLAGS: [&Flag; 25] = [
+pub(super) static FLAGS: [&Flag; 34] = [
     &LISTEN,
     &OPS_LISTEN,
     &RULES,
     &SOURCE,
+    &harbor::URL,
+    &harbor::REGISTRY,
+    &harbor::USERNAME_FILE,
+    &harbor::PASSWORD_FILE,
+    &harbor::CA,
+    &harbor::REFRESH,
+    &harbor::PULL_SECRETS,
+    &harbor::SKIP_UNHEALTHY,
+    &harbor::INSECURE,
     &TLS,
     &TLS_CERT,
     &TLS_KEY,

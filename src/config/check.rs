@@ -39,6 +39,7 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
         sources,
         kubeconfig,
         namespace,
+        harbor,
         tls,
         write_back,
         review,
@@ -53,7 +54,7 @@ fn check_serve(flags: ServeFlags) -> Result<ServeConfig, ConfigError> {
     let tls = check_tls(tls)?;
     let (listen, ops_listen) = check_addresses(&tls, listen, ops_listen)?;
     let (paths, policy) = check_policy(review)?;
-    let sources = check_sources(sources, paths, &tls)?;
+    let sources = check_sources(sources, paths, harbor, &tls)?;
     let kubeconfig = check_kubeconfig(kubeconfig, asks_api_server(&sources, &tls))?;
     let max_connections = max_connections
         .map(|given| in_range(&given, MAX_CONNECTIONS_RANGE, "a number from 8 to 65536"))

@@ -4,6 +4,7 @@
 use super::LogFormat;
 use super::arguments::{self, Arguments, Given, Variables};
 use super::error::ConfigError;
+use super::harbor::{self, HarborFlags};
 use super::syntax::{self, SourceName, TlsMode};
 use super::write_back::{self, WriteBackFlags};
 use log::LevelFilter;
@@ -31,6 +32,7 @@ pub(super) struct ServeFlags {
     pub(super) sources: Option<Given<Vec<SourceName>>>,
     pub(super) kubeconfig: Option<Given<PathBuf>>,
     pub(super) namespace: Option<Given<String>>,
+    pub(super) harbor: HarborFlags,
     pub(super) tls: TlsFlags,
     pub(super) write_back: WriteBackFlags,
     pub(super) review: ReviewFlags,
@@ -94,6 +96,7 @@ fn read_serve(arguments: &mut Arguments) -> Result<ServeFlags, ConfigError> {
         sources: arguments.values(&arguments::SOURCE, syntax::source, syntax::sources)?,
         kubeconfig: arguments.value(&arguments::KUBECONFIG, syntax::path)?,
         namespace: arguments.value(&arguments::NAMESPACE, syntax::label)?,
+        harbor: harbor::read(arguments)?,
         tls: read_tls(arguments)?,
         write_back: write_back::read(arguments)?,
         review: read_review(arguments)?,

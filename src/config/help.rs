@@ -34,9 +34,38 @@ Rules (serve)
   --source SOURCE            file: those of --rules;
                              configmap:NAMESPACE/NAME;
                              api: ImageMap and ClusterImageMap objects;
+                             harbor: the proxy projects of a Harbor;
                              repeatable
                              [DETOUR_SOURCE, sources separated by commas]
                              default file
+
+Harbor (serve --source harbor)
+  --harbor-url URL           where it is, such as https://harbor.example.com;
+                             required                    [DETOUR_HARBOR_URL]
+  --harbor-registry HOST     HOST[:PORT] that images are pulled from
+                             [DETOUR_HARBOR_REGISTRY] default what Harbor tells
+                             an account
+  --harbor-username-file PATH
+                             holds the name of an account, such as robot$detour
+                             [DETOUR_HARBOR_USERNAME_FILE] default none: only
+                             public projects
+  --harbor-password-file PATH
+                             holds its secret; required with the other
+                             [DETOUR_HARBOR_PASSWORD_FILE]
+  --harbor-ca PATH           PEM authorities that sign its certificate
+                             [DETOUR_HARBOR_CA] default
+                             /etc/ssl/certs/ca-certificates.crt
+  --harbor-refresh LIFE      how often it is asked, 1s to 1d
+                             [DETOUR_HARBOR_REFRESH] default 5m
+  --harbor-pull-secrets LIST
+                             Secrets for pods that use its rules, separated by
+                             commas  [DETOUR_HARBOR_PULL_SECRETS] default none
+  --harbor-skip-unhealthy    leave out registries that Harbor cannot reach
+                             [DETOUR_HARBOR_SKIP_UNHEALTHY, true or false]
+                             default off
+  --harbor-insecure          allow a URL with http://: everybody on the way
+                             reads the account
+                             [DETOUR_HARBOR_INSECURE, true or false] default off
 
 TLS (serve)
   --tls self|files|dev       self: an authority and certificates of our own, in

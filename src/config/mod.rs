@@ -19,11 +19,13 @@ mod certificates;
 mod check;
 mod error;
 mod flags;
+mod harbor;
 mod help;
 mod syntax;
 mod write_back;
 
 pub use error::ConfigError;
+pub use harbor::{DEFAULT_HARBOR_REFRESH, HarborConfig};
 pub use help::HELP;
 pub use write_back::{DEFAULT_LEASE, WriteBackConfig};
 
@@ -137,6 +139,8 @@ pub enum RuleSource {
     },
     /// The API server's `ImageMap` and `ClusterImageMap` objects.
     Api,
+    /// The proxy projects of a Harbor.
+    Harbor(Box<HarborConfig>),
 }
 
 /// Where the certificate comes from.

@@ -2,6 +2,7 @@
 //! mean together.
 
 use super::arguments::{Given, RULES, SOURCE};
+use super::harbor::{self, HarborFlags};
 use super::syntax::SourceName;
 use super::{ConfigError, RuleSource, SOURCES_MAX, Tls};
 use std::path::PathBuf;
@@ -10,8 +11,13 @@ use std::path::PathBuf;
 pub(super) fn check_sources(
     sources: Option<Given<Vec<SourceName>>>,
     mut paths: Option<Vec<PathBuf>>,
+    harbor: HarborFlags,
     tls: &Tls,
 ) -> Result<Vec<RuleSource>, ConfigError> {
+    let harbor = match sources.iter().any(|given| given.value.contains(&SourceName::Harbor)) {
+        true => Some(harbor::check(harbor)?),
+        false => harbor::refuse(harbor).map(|()| None)?,
+    };
     let Some(Given { name, value: sources }) = sources else {
         return match (paths, tls) {
             (Some(paths), _) => Ok(vec![RuleSource::Paths(paths)]),
@@ -28,7 +34,7 @@ pub(super) fn check_sources(
         expected,
     };
     if sources.is_empty() {
-        let hint = "write file, configmap:NAMESPACE/NAME or api";
+        let hint = "write file, configmap:NAMESPACE/NAME, api or harbor";
         return Err(ConfigError::Missing { flag: SOURCE.name, hint });
     }
     if let Some(excess) = sources.get(SOURCES_MAX) {
@@ -49,6 +55,10 @@ pub(super) fn check_sources(
                 RuleSource::ConfigMap { namespace: namespace.clone(), name: name.clone() }
             }
             SourceName::Api => RuleSource::Api,
+            SourceName::Harbor => match harbor.clone() {
+                Some(harbor) => RuleSource::Harbor(Box::new(harbor)),
+                None => continue,
+            },
         });
     }
     match paths {
@@ -139,11 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_one_of_three() {
+    fn a_source_is_one_of_four() {
         for odd in ["", "File", "configmap", "configmap:a", "configmap:A/b", "configmap:a/b/c"] {
             let (error, hint) = sources(&format!("--source={odd}"), "").unwrap_err();
             assert_eq!(error, format!("invalid value {odd:?} for --source"));
-            assert_eq!(hint, "expected file, configmap:NAMESPACE/NAME or api");
+            assert_eq!(hint, "expected file, configmap:NAMESPACE/NAME, api or harbor");
         }
     }
 }

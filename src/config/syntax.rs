@@ -27,6 +27,7 @@ pub(super) enum SourceName {
     File,
     ConfigMap { namespace: String, name: String },
     Api,
+    Harbor,
 }
 
 impl fmt::Display for SourceName {
@@ -35,15 +36,17 @@ impl fmt::Display for SourceName {
             Self::File => f.write_str("file"),
             Self::ConfigMap { namespace, name } => write!(f, "configmap:{namespace}/{name}"),
             Self::Api => f.write_str("api"),
+            Self::Harbor => f.write_str("harbor"),
         }
     }
 }
 
 pub(super) fn source(text: &OsStr) -> Result<SourceName, &'static str> {
-    const EXPECTED: &str = "file, configmap:NAMESPACE/NAME or api";
+    const EXPECTED: &str = "file, configmap:NAMESPACE/NAME, api or harbor";
     match unicode(text)? {
         "file" => Ok(SourceName::File),
         "api" => Ok(SourceName::Api),
+        "harbor" => Ok(SourceName::Harbor),
         other => {
             let rest = other.strip_prefix("configmap:").ok_or(EXPECTED)?;
             let (namespace, name) = rest.split_once('/').ok_or(EXPECTED)?;

@@ -33,22 +33,31 @@ pub(super) struct Connection {
     pub(super) proxy: Option<String>,
 }
 
-/// Bytes, and what to call them.
+/// Bytes, and what to call them. Not to be printed: they may be a secret.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Material {
-    pub(super) name: String,
-    pub(super) bytes: Vec<u8>,
+pub struct Material {
+    /// Where they were read.
+    pub name: String,
+    /// What was read.
+    pub bytes: Vec<u8>,
 }
 
 impl Material {
     /// Reads a file.
-    pub(super) fn read(path: &Path) -> Result<Self, CredentialError> {
+    ///
+    /// # Errors
+    /// When it cannot be read, or is larger than [`FILE_BYTES_MAX`].
+    pub fn read(path: &Path) -> Result<Self, CredentialError> {
         let name = path.display().to_string();
         let bytes = read(path)?;
         Ok(Self { name, bytes })
     }
 
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, CredentialError> {
+    /// The certificates in PEM; at least one.
+    ///
+    /// # Errors
+    /// When there is none, or one that is not well-formed.
+    pub fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, CredentialError> {
         let none = || CredentialError::NoCertificate { name: self.name.clone() };
         let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.bytes).collect();
         // A parser's error may quote what it read.

@@ -19,7 +19,7 @@ mod object;
 mod requests;
 mod stream;
 
-pub use credentials::CredentialError;
+pub use credentials::{CredentialError, Material};
 pub use error::{ApiError, ErrorKind, Status};
 pub use object::{Event, Key, List, Metadata, Object, Objects};
 pub use requests::Conflicts;
@@ -32,7 +32,18 @@ use account::Account;
 use credentials::Credentials;
 use kubeconfig::Kubeconfig;
 
+use ring::rand::{SecureRandom, SystemRandom};
+
 use crate::client::{Client, Limits, ProxyVariables};
+
+/// From 0 to 1, for delays. Without randomness they are those of the middle.
+pub fn random() -> f64 {
+    let mut bytes = [0; 4];
+    match SystemRandom::new().fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_be_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
+        Err(_) => 0.5,
+    }
+}
 
 /// A client of one API server, for several threads. Clones share it.
 ///

@@ -3,12 +3,10 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ring::rand::{SecureRandom, SystemRandom};
-
 use super::limits::WatchLimits;
 use super::path::Selection;
 use super::reflect::{Reflector, Step};
-use super::{Api, ApiError, ErrorKind, Objects};
+use super::{Api, ApiError, ErrorKind, Objects, random};
 use crate::client::Method;
 
 /// Whoever wants to know. Everything is called from the thread of the watch.
@@ -61,9 +59,8 @@ pub fn run(
     observer: &mut dyn Observer,
 ) {
     let reflector = Reflector::new(limits);
-    let random = SystemRandom::new();
     let begin = Instant::now();
-    Watcher { api, selection, limits, stop, observer, reflector, random, begin }.run();
+    Watcher { api, selection, limits, stop, observer, reflector, begin }.run();
 }
 
 struct Watcher<'w> {
@@ -73,7 +70,6 @@ struct Watcher<'w> {
     stop: &'w Stop,
     observer: &'w mut dyn Observer,
     reflector: Reflector,
-    random: SystemRandom,
     begin: Instant,
 }
 
@@ -92,8 +88,7 @@ impl Watcher<'_> {
             if let Err(error) = done
                 && !self.stop.is_set()
             {
-                let (now, random) = (self.begin.elapsed(), self.random());
-                let delay = self.reflector.failed(&error.kind, now, random);
+                let delay = self.reflector.failed(&error.kind, self.begin.elapsed(), random());
                 self.observer.failed(error, delay);
             }
         }
@@ -106,7 +101,7 @@ impl Watcher<'_> {
     }
 
     fn watch(&mut self, resource_version: &str) -> Result<(), ApiError> {
-        let duration = self.limits.watch.mul_f64(1.0 - self.random() / 4.0);
+        let duration = self.limits.watch.mul_f64(1.0 - random() / 4.0);
         let mut events =
             self.api.watch(self.selection, resource_version, duration, &self.limits)?;
         self.observer.in_touch();
@@ -121,8 +116,7 @@ impl Watcher<'_> {
                 return Ok(());
             }
             if !goes_on {
-                let (now, random) = (self.begin.elapsed(), self.random());
-                self.reflector.ended(now, random);
+                self.reflector.ended(self.begin.elapsed(), random());
                 return Ok(());
             }
         }
@@ -136,14 +130,5 @@ impl Watcher<'_> {
 
     fn error(&self, kind: ErrorKind) -> ApiError {
         ApiError { method: Method::GET, path: self.selection.path().into(), kind }
-    }
-
-    /// From 0 to 1. Without randomness the delays are those of the middle.
-    fn random(&self) -> f64 {
-        let mut bytes = [0; 4];
-        match self.random.fill(&mut bytes) {
-            Ok(()) => f64::from(u32::from_be_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
-            Err(_) => 0.5,
-        }
     }
 }

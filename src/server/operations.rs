@@ -98,6 +98,8 @@ impl Operations {
                     .iter()
                     .map(|source| format!("source: {}: {}\n", source.name, source.describe(now))),
             );
+            let notes = snapshot.sources.iter().flat_map(|source| &source.notes);
+            lines.extend(notes.map(|line| format!("note: {line}\n")));
             lines.extend((self.notes)().iter().map(|line| format!("note: {line}\n")));
         }
         text(if is_ready { Status::Ok } else { Status::ServiceUnavailable }, &lines)

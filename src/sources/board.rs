@@ -55,11 +55,21 @@ pub struct Place {
     index: usize,
 }
 
+/// A source, as the board lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Whether an instance is ready only when it has synced.
+    pub is_required: bool,
+}
+
 /// A board with these sources, none of which has synced, and the place of each.
 ///
 /// The order decides nothing but how they are listed.
-pub fn board(names: Vec<String>, sinks: Sinks) -> Vec<Place> {
-    let states: Vec<State> = names.into_iter().map(State::new).collect();
+pub fn board(listed: Vec<Listed>, sinks: Sinks) -> Vec<Place> {
+    let states: Vec<State> =
+        listed.into_iter().map(|one| State::new(one.name, one.is_required)).collect();
     let known = Known {
         counts: vec![Counts::default(); states.len()],
         states,
@@ -176,9 +186,9 @@ impl Known {
         self.told = lines;
     }
 
-    /// The sources that have not synced.
+    /// The sources that have not synced and must have.
     fn missing(&self) -> impl Iterator<Item = String> {
-        let missing = self.states.iter().filter(|state| state.good().is_none());
+        let missing = self.states.iter().filter(|state| state.is_missing());
         missing.map(|state| format!("source {}", state.name()))
     }
 }

@@ -69,7 +69,8 @@ pub fn load(name: &Name, data: &Data) -> Loaded {
         .map(|(key, value)| (key.as_str(), value.trim()))
         .collect();
     if !pairs.is_empty() {
-        texts.push(Text { name: source.clone(), content: pairs::document(&name.name, &pairs) });
+        texts
+            .push(Text { name: source.clone(), content: pairs::document(&name.name, &pairs, &[]) });
     }
     let mut loaded = rules::load(Source::ConfigMap, &texts);
     let report = &mut loaded.report;

@@ -8,6 +8,7 @@ pub mod board;
 mod compiled;
 pub mod config_map;
 pub mod file;
+pub mod harbor;
 mod pairs;
 pub mod seen;
 mod state;

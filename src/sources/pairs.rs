@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::rules::fault::Fault;
 use crate::rules::{API_GROUP, API_VERSION, Kind, names};
 
-/// The pairs as one map of that name.
-pub(super) fn document(name: &str, pairs: &[(&str, &str)]) -> String {
+/// The pairs as one map of that name, with these secrets for pods that use it.
+pub(super) fn document(name: &str, pairs: &[(&str, &str)], pull_secrets: &[String]) -> String {
     let rule = |(registry, mirror): &(&str, &str)| {
         let mut rule = json!({"prefix": registry, "to": mirror});
         if is_rule_name(registry) {
@@ -22,7 +22,10 @@ pub(super) fn document(name: &str, pairs: &[(&str, &str)]) -> String {
         "apiVersion": format!("{API_GROUP}/{API_VERSION}"),
         "kind": Kind::ClusterImageMap.as_str(),
         "metadata": {"name": name},
-        "spec": {"rules": pairs.iter().map(rule).collect::<Vec<_>>()},
+        "spec": {
+            "rules": pairs.iter().map(rule).collect::<Vec<_>>(),
+            "imagePullSecrets": pull_secrets,
+        },
     })
     .to_string()
 }

@@ -62,6 +62,16 @@ pub enum Update {
     Failed(String),
     /// There is nothing, and that is as it may be: why.
     Absent(String),
+    /// It was read, in parts of which some may be out of order: what is good
+    /// of it counts.
+    Refreshed {
+        /// The rules; none when they are those that were told last.
+        content: Option<Content>,
+        /// What an operator should know although nothing is wrong, a line each.
+        notes: Vec<String>,
+        /// What is out of order, a line each.
+        faults: Vec<String>,
+    },
 }
 
 impl Update {
@@ -89,18 +99,33 @@ pub(super) struct Change {
 #[derive(Debug)]
 pub(super) struct State {
     name: String,
+    /// Whether an instance is not ready without it.
+    is_required: bool,
     good: Option<Content>,
     /// Why `good` is empty although nothing is wrong.
     note: Option<String>,
+    /// What else is worth knowing.
+    notes: Vec<String>,
     wrong: Option<Trouble>,
     failing: Option<Trouble>,
+    /// What is out of order in parts of it.
+    impaired: Option<Trouble>,
     last_sync: Arc<AtomicU64>,
 }
 
 impl State {
-    pub(super) fn new(name: String) -> Self {
-        let last_sync = Arc::default();
-        Self { name, good: None, note: None, wrong: None, failing: None, last_sync }
+    pub(super) fn new(name: String, is_required: bool) -> Self {
+        Self {
+            name,
+            is_required,
+            good: None,
+            note: None,
+            notes: Vec::new(),
+            wrong: None,
+            failing: None,
+            impaired: None,
+            last_sync: Arc::default(),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -111,9 +136,14 @@ impl State {
         self.good.as_ref()
     }
 
+    /// Whether an instance waits for it.
+    pub(super) fn is_missing(&self) -> bool {
+        self.is_required && self.good.is_none()
+    }
+
     /// Whether it cannot be read, or what was read is wrong.
     pub(super) fn is_failing(&self) -> bool {
-        self.wrong.is_some() || self.failing.is_some()
+        self.troubles().next().is_some()
     }
 
     /// When it was in order last, in seconds since 1970; 0 for never.
@@ -138,6 +168,14 @@ impl State {
             Update::InTouch => self.in_touch(now, &mut change),
             Update::Refused(lines) => self.refused(lines, now, &mut change),
             Update::Failed(why) => self.failed(&why, now, &mut change),
+            Update::Refreshed { content, notes, faults } => {
+                if let Some(content) = content {
+                    self.read(content, None, &mut change);
+                }
+                self.noted(notes, &mut change);
+                self.impaired(faults, now, &mut change);
+                self.in_touch(now, &mut change);
+            }
         }
         change
     }
@@ -160,9 +198,45 @@ impl State {
             change.is_visible = true;
             change.log.push((Level::Info, format!("source {} can be read again", self.name)));
         }
-        if self.wrong.is_none() && self.good.is_some() {
+        if self.good.is_some() && !self.is_failing() {
             self.last_sync.store(snapshot::seconds(now), Ordering::Relaxed);
         }
+    }
+
+    /// Logs what was not so before, and what is so no longer.
+    fn tell(&self, before: &[String], now: &[String], change: &mut Change) {
+        let new = now.iter().filter(|line| !before.contains(line));
+        change.log.extend(new.map(|line| (Level::Warn, line.clone())));
+        let over = before.iter().filter(|line| !now.contains(line));
+        change.log.extend(over.map(|line| (Level::Info, format!("no longer: {line}"))));
+        change.is_visible |= before != now;
+    }
+
+    fn noted(&mut self, notes: Vec<String>, change: &mut Change) {
+        let notes = self.bounded(notes, "notes");
+        let before = std::mem::replace(&mut self.notes, notes);
+        self.tell(&before, &self.notes, change);
+    }
+
+    fn impaired(&mut self, faults: Vec<String>, now: SystemTime, change: &mut Change) {
+        let lines = self.bounded(faults, "faults");
+        let before = self.impaired.take();
+        let since = before.as_ref().map_or(now, |trouble| trouble.since);
+        let told = before.map_or_else(Vec::new, |trouble| trouble.lines);
+        self.tell(&told, &lines, change);
+        self.impaired = Some(Trouble { since, lines }).filter(|trouble| !trouble.lines.is_empty());
+    }
+
+    fn troubles(&self) -> impl Iterator<Item = &Trouble> {
+        [&self.wrong, &self.failing, &self.impaired].into_iter().flatten()
+    }
+
+    /// At most [`LINES_MAX`] lines, each with the name of the source.
+    fn bounded(&self, lines: Vec<String>, what: &str) -> Vec<String> {
+        let more = lines.len().saturating_sub(LINES_MAX);
+        let more = (more > 0).then(|| format!("{more} more {what}"));
+        let lines = lines.into_iter().take(LINES_MAX).chain(more);
+        lines.map(|line| format!("source {}: {line}", self.name)).collect()
     }
 
     fn refused(&mut self, mut lines: Vec<String>, now: SystemTime, change: &mut Change) {
@@ -196,9 +270,10 @@ impl State {
             }
             None => {
                 change.is_visible = true;
-                let words = match self.good {
-                    Some(_) => "the last good rules stay in force",
-                    None => "this instance is not ready",
+                let words = match (&self.good, self.is_required) {
+                    (Some(_), _) => "the last good rules stay in force",
+                    (None, true) => "this instance is not ready",
+                    (None, false) => "none of its rules is in force yet",
                 };
                 change.log.push((Level::Warn, format!("{line}; {words}")));
                 self.failing = Some(Trouble { since: now, lines: vec![line] });
@@ -214,7 +289,8 @@ impl State {
             rules,
             out_of_force,
             note: self.note.clone(),
-            troubles: [&self.wrong, &self.failing].into_iter().flatten().cloned().collect(),
+            notes: self.notes.clone(),
+            troubles: self.troubles().cloned().collect(),
             last_sync: Arc::clone(&self.last_sync),
         }
     }

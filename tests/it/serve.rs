@@ -16,7 +16,7 @@ const REVIEW: &str = include_str!("../data/reviews/005-create-pods-web-6c8b65564
 const RULES: &str = include_str!("../../examples/rules.yaml");
 
 /// A directory with a certificate and rules; removed at the end.
-struct Directory {
+pub(crate) struct Directory {
     path: directory::Directory,
     certificate: String,
 }
@@ -42,16 +42,16 @@ impl Directory {
 }
 
 /// A running webhook.
-struct Running {
+pub(crate) struct Running {
     directory: Directory,
-    process: Child,
-    log: Box<dyn Iterator<Item = Value>>,
+    pub(crate) process: Child,
+    pub(crate) log: Box<dyn Iterator<Item = Value>>,
     admission: SocketAddr,
     operations: SocketAddr,
 }
 
 impl Running {
-    fn start(rules: &str, more: &[&str]) -> Self {
+    pub(crate) fn start(rules: &str, more: &[&str]) -> Self {
         let directory = Directory::new(rules);
         let tls = ["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key", "--rules=rules.yaml"];
         let mut process = directory.command(&[&tls, more].concat()).spawn().unwrap();
@@ -68,11 +68,11 @@ impl Running {
         Self { directory, process, log: Box::new(log), admission, operations }
     }
 
-    fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         connect_tls(self.admission, &self.directory.certificate)
     }
 
-    fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         let mut client = Client { stream: Box::new(connect(self.operations)) };
         client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
         client.receive()
@@ -95,7 +95,7 @@ fn message(line: &Value) -> &str {
     line["message"].as_str().unwrap()
 }
 
-fn post(client: &mut Client, body: &str) -> Response {
+pub(crate) fn post(client: &mut Client, body: &str) -> Response {
     let bytes = body.len();
     client.send(format!(
         "POST /mutate?timeout=5s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::path::{Collection, LEASES, ObjectPath};
-use super::{Api, ApiError, Conflicts, ErrorKind, Object};
+use super::{Api, ApiError, Conflicts, ErrorKind, Object, random};
 use crate::client::Limits;
 use elector::{Elector, Record, Step, Timing};
 
@@ -83,7 +83,6 @@ pub struct Candidate {
     leadership: Leadership,
     on_change: OnChange,
     leave: Receiver<Sender<()>>,
-    random: SystemRandom,
     begin: Instant,
     led: bool,
     was_failing: bool,
@@ -106,7 +105,6 @@ impl Candidate {
             elector: Elector::new(identity.clone(), timing),
             leadership: leadership.clone(),
             begin: Instant::now(),
-            random: SystemRandom::new(),
             led: false,
             was_failing: false,
             api,
@@ -144,7 +142,7 @@ impl Candidate {
     }
 
     fn step(&mut self) -> Step {
-        let random = self.random();
+        let random = random();
         self.elector.step(self.begin.elapsed(), SystemTime::now(), random)
     }
 
@@ -161,7 +159,7 @@ impl Candidate {
             }
             Ok(()) => {}
             Err(error) => {
-                let random = self.random();
+                let random = random();
                 self.elector.failed(self.begin.elapsed(), random);
                 // Another was quicker, which is how it should be.
                 if !matches!(error.kind, ErrorKind::Conflict(_)) && !self.was_failing {
@@ -191,7 +189,7 @@ impl Candidate {
             Some(version) => self.api.update(&self.path, object, version)?,
             None => self.api.apply(&self.path, &object, &self.identity, Conflicts::Report)?,
         };
-        let random = self.random();
+        let random = random();
         let version = written.metadata.resource_version;
         self.elector.written(version, self.begin.elapsed(), random);
         Ok(())
@@ -237,14 +235,6 @@ impl Candidate {
                 false => log::info!("not leading any more"),
             }
             (self.on_change)(leads);
-        }
-    }
-
-    fn random(&self) -> f64 {
-        let mut bytes = [0; 4];
-        match self.random.fill(&mut bytes) {
-            Ok(()) => f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX),
-            Err(_) => 0.5,
         }
     }
 }

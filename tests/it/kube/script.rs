@@ -110,9 +110,12 @@ pub(crate) struct Server {
     shared: Arc<Shared>,
 }
 
+/// What decides on the answer to each request.
+type Answerer = dyn FnMut(&Received) -> Reply + Send;
+
 struct Shared {
     config: Arc<ServerConfig>,
-    replies: Mutex<VecDeque<Reply>>,
+    answer: Mutex<Box<Answerer>>,
     received: Mutex<Vec<Received>>,
     sockets: Mutex<Vec<TcpStream>>,
     ended: (Sender<()>, Mutex<Receiver<()>>),
@@ -127,6 +130,17 @@ impl Server {
 
     /// As [`Server::start`], with a certificate, and one that clients need.
     pub(crate) fn start_with(pair: Pair, client: Option<&Pair>, replies: Vec<Reply>) -> Self {
+        let mut replies: VecDeque<Reply> = replies.into();
+        let answer = move |_: &Received| replies.pop_front().unwrap_or(Reply::Silence);
+        Self::start_answering(pair, client, Box::new(answer))
+    }
+
+    /// As [`Server::start_with`], with answers that depend on the requests.
+    pub(crate) fn start_answering(
+        pair: Pair,
+        client: Option<&Pair>,
+        answer: Box<Answerer>,
+    ) -> Self {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -148,7 +162,7 @@ impl Server {
         let (sender, receiver) = mpsc::channel();
         let shared = Arc::new(Shared {
             config,
-            replies: Mutex::new(replies.into()),
+            answer: Mutex::new(answer),
             received: Mutex::default(),
             sockets: Mutex::default(),
             ended: (sender, Mutex::new(receiver)),
@@ -216,8 +230,8 @@ impl Shared {
         let connection = ServerConnection::new(Arc::clone(&self.config)).unwrap();
         let mut stream = BufReader::new(StreamOwned::new(connection, socket));
         while let Some(received) = receive(&mut stream) {
+            let reply = (self.answer.lock().unwrap())(&received);
             self.received.lock().unwrap().push(received);
-            let reply = self.replies.lock().unwrap().pop_front().unwrap_or(Reply::Silence);
             if !answer(&mut stream, reply) {
                 break;
             }

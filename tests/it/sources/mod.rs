@@ -3,6 +3,7 @@
 mod board;
 mod config_map;
 mod file;
+mod harbor;
 mod objects;
 mod readiness;
 mod together;
@@ -14,7 +15,7 @@ use detour::kube::{Object, Objects};
 use detour::mapping::policy::Policy;
 use detour::metrics::Metrics;
 use detour::snapshot::{Published, Snapshot};
-use detour::sources::board::{Place, Sinks, board};
+use detour::sources::board::{Listed, Place, Sinks, board};
 use detour::sources::verdict::Verdicts;
 use serde_json::{Value, json};
 
@@ -40,8 +41,11 @@ impl Served {
             seen: Arc::default(),
             policy: Policy::default(),
         };
-        let names = names.iter().map(|name| (*name).to_owned()).collect();
-        (served, board(names, sinks))
+        let listed = |name: &&str| Listed {
+            name: (*name).to_owned(),
+            is_required: !name.starts_with("harbor"),
+        };
+        (served, board(names.iter().map(listed).collect(), sinks))
     }
 
     /// The rules in force: id, pattern, target.

@@ -97,3 +97,45 @@ fn a_trouble_keeps_its_beginning() {
     let faults = served.published.load().faults.clone();
     assert_eq!((faults.len(), faults[100].as_str()), (101, "source file: 900 more faults"));
 }
+
+#[test]
+fn a_source_read_in_parts_tells_them_beside_what_fails_wholly() {
+    let (served, places) = Served::new(&["harbor"]);
+    let place = &places[0];
+    let content = || match good() {
+        Update::Read(content) => Some(content),
+        other => panic!("{other:?}"),
+    };
+    let lines = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let told = || {
+        let snapshot = served.published.load();
+        (snapshot.missing.len(), snapshot.sources[0].notes.clone(), snapshot.faults.clone())
+    };
+    place.update(Update::Failed("away".to_owned()));
+    assert_eq!(told(), (0, vec![], lines(&["source harbor: away"])), "nobody waits for it");
+    let part = |content, notes, faults| Update::Refreshed {
+        content,
+        notes: lines(notes),
+        faults: lines(faults),
+    };
+    place.update(part(content(), &["one", "two"], &["a"]));
+    let notes: Vec<String> = lines(&["source harbor: one", "source harbor: two"]);
+    assert_eq!(told(), (0, notes.clone(), lines(&["source harbor: a"])));
+    assert_eq!(served.rules().len(), 1);
+    let last = "detour_source_last_sync_timestamp_seconds{";
+    assert_eq!(
+        (served.metric("detour_source_failing{"), served.metric(last)),
+        ("1".into(), "0".into())
+    );
+    place.update(Update::Failed("away".to_owned()));
+    assert_eq!(told(), (0, notes, lines(&["source harbor: away", "source harbor: a"])));
+    place.update(part(None, &[], &[]));
+    assert_eq!(told(), (0, vec![], vec![]));
+    assert_eq!((served.rules().len(), served.metric("detour_source_failing{")), (1, "0".into()));
+    assert_ne!(served.metric(last), "0");
+    let many: Vec<String> = (0..1_000).map(|number| format!("fault {number}")).collect();
+    place.update(Update::Refreshed { content: None, notes: many.clone(), faults: many });
+    let (_, notes, faults) = told();
+    assert_eq!((notes.len(), faults.len()), (101, 101));
+    assert_eq!(notes[100], "source harbor: 900 more notes");
+}
