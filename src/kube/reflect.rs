@@ -62,6 +62,8 @@ pub struct Reflector {
     /// Since the last calm.
     failures: u32,
     last_failure: Duration,
+    /// Whether the server was not reached since it told something.
+    was_away: bool,
     /// When the watch began, and whether it told anything.
     began: Duration,
     has_told: bool,
@@ -83,6 +85,7 @@ impl Reflector {
             not_before: Duration::ZERO,
             failures: 0,
             last_failure: Duration::ZERO,
+            was_away: false,
             began: Duration::ZERO,
             has_told: false,
             silent: 0,
@@ -135,6 +138,7 @@ impl Reflector {
         self.is_changed |= !self.is_synced || !are_equal(&objects, &self.objects);
         self.objects = objects;
         self.is_synced = true;
+        self.was_away = false;
         self.state = State::Watching { resource_version };
         Ok(())
     }
@@ -174,6 +178,7 @@ impl Reflector {
             Event::Unknown(_) => return Ok(()),
         };
         *resource_version = version;
+        self.was_away = false;
         self.has_told = true;
         self.silent = 0;
         match self.bytes > self.limits.set_bytes {
@@ -196,6 +201,12 @@ impl Reflector {
     /// What was to be done failed. Gives the delay after which it is done
     /// again, or all is listed anew.
     pub fn failed(&mut self, error: &ErrorKind, now: Duration, random: f64) -> Duration {
+        match error {
+            ErrorKind::Unreachable(_) => self.was_away = true,
+            // It is back, and what it says is true: a long delay is of no use.
+            ErrorKind::Gone(_) if mem::take(&mut self.was_away) => self.failures = 0,
+            _ => {}
+        }
         match &self.state {
             State::Listing { .. } => {
                 if matches!(error, ErrorKind::TooLarge(_)) {

@@ -49,6 +49,32 @@ fn delays_double_up_to_a_bound_and_begin_anew_after_a_calm() {
 }
 
 #[test]
+fn who_is_back_and_wants_a_list_is_asked_for_it_soon() {
+    let mut reflector = watching();
+    let mut now = Duration::ZERO;
+    let unready = ErrorKind::Unavailable { status: 503, message: String::new(), retry_after: None };
+    for error in [AWAY, AWAY, AWAY, AWAY, AWAY, AWAY, unready] {
+        now += reflector.failed(&error, now, 0.5);
+        assert!(matches!(reflector.step(now), Step::Watch { .. }));
+    }
+    let gone = || ErrorKind::Gone("too old".to_owned());
+    let delay = reflector.failed(&gone(), now, 0.5);
+    assert_eq!(delay.as_millis(), 800);
+    now += delay;
+    assert!(matches!(reflector.step(now), Step::List { .. }));
+    // Once: who says so again and again is asked more and more rarely.
+    let delays = [0, 1, 2].map(|_| {
+        reflector.listed(list("5")).unwrap();
+        assert!(matches!(reflector.step(now), Step::Watch { .. }));
+        let delay = reflector.failed(&gone(), now, 0.5);
+        now += delay;
+        assert!(matches!(reflector.step(now), Step::List { .. }));
+        delay.as_millis()
+    });
+    assert_eq!(delays, [1_600, 3_200, 6_400]);
+}
+
+#[test]
 fn delays_differ_from_replica_to_replica() {
     let delay = |random| watching().failed(&AWAY, Duration::ZERO, random).as_millis();
     assert_eq!([delay(0.0), delay(0.25), delay(0.75)], [400, 600, 1_000]);
