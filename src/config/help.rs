@@ -20,7 +20,8 @@ Commands
 Listening (serve)
   --listen ADDR              admission reviews, HTTPS          [DETOUR_LISTEN]
                              default [::]:8443; with --tls dev 127.0.0.1:8443
-  --ops-listen ADDR          probes and metrics, HTTP      [DETOUR_OPS_LISTEN]
+  --ops-listen ADDR          probes, metrics and rules, HTTP
+                             [DETOUR_OPS_LISTEN]
                              default [::]:8080; with --tls dev 127.0.0.1:8080
 
 Rules (serve, review)
