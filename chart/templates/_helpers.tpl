@@ -127,8 +127,19 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{- define "detour.optOutKeys" -}}
-{{- dict "list" (prepend (.Values.optOutKeys | default list) "detour.dev/rewrite" | uniq) | toYaml -}}
+{{/* KEY or KEY=VALUE, and the value where there is none: (list TEXT VALUE). */}}
+{{- define "detour.keyAndValue" -}}
+{{- $parts := splitn "=" 2 (index . 0) -}}
+{{- dict "key" $parts._0 "value" (ternary $parts._1 (index . 1) (contains "=" (index . 0))) | toYaml -}}
+{{- end -}}
+
+{{/* Labels and annotations that opt out, as {"list": [{"key": …, "value": …}]}. */}}
+{{- define "detour.optOuts" -}}
+{{- $pairs := list -}}
+{{- range prepend (.Values.optOutKeys | default list) "detour.dev/rewrite" | uniq -}}
+{{- $pairs = append $pairs (include "detour.keyAndValue" (list . "disabled") | fromYaml) -}}
+{{- end -}}
+{{- dict "list" (uniq $pairs) | toYaml -}}
 {{- end -}}
 
 {{/* Name of the rules' file → document, as YAML. */}}

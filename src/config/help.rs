@@ -117,8 +117,9 @@ What is left alone (serve, review)
                              postgresql.cnpg.io/*, acid.zalan.do/*,
                              asdb.aerospike.com/*,
                              operators.coreos.com/CatalogSource
-  --opt-out-keys LIST        labels or annotations that opt a pod out when
-                             their value is disabled, separated by commas
+  --opt-out-keys LIST        labels or annotations that opt a pod out, as KEY,
+                             when its value is disabled, or KEY=VALUE,
+                             separated by commas
                              [DETOUR_OPT_OUT_KEYS] default none, besides
                              detour.dev/rewrite, which always counts
 

@@ -158,7 +158,7 @@ cat >"$work/values.yaml" <<-'END'
 	webhook: {failurePolicy: Fail, timeoutSeconds: 10}
 	templates: {enabled: true}
 	exemptNamespaces: [kube-system, storage, "tenant-*"]
-	optOutKeys: [example.com/no-mirror]
+	optOutKeys: [example.com/no-mirror, k8s.twr.io/imageswap, example.com/enabled=false]
 END
 "$kubectl" create namespace image-webhook >/dev/null
 "$kubectl" -n image-webhook create secret tls webhook-certificate \
@@ -284,6 +284,9 @@ called 0 "a pod that opts out by a label" create "$(pod label "'labels': {'detou
 called 0 "a pod that opts out by an annotation" create "$(pod annotation "'annotations': {'detour.dev/rewrite': 'disabled'}")"
 called 0 "a pod that opts out by a key of ours" create "$(pod own-key "'labels': {'example.com/no-mirror': 'disabled'}")"
 expect "its image" nginx "$(image own-key)"
+called 0 "a pod that opts out by a key and value of ours" create "$(pod own-value "'labels': {'example.com/enabled': 'false'}")"
+called 0 "a pod that opts out as for imageswap" create "$(pod imageswap "'labels': {'k8s.twr.io/imageswap': 'disabled'}")"
+called 1 "a pod with another value of that key" create "$(pod other-value "'labels': {'example.com/enabled': 'disabled', 'k8s.twr.io/imageswap': 'enabled'}")"
 called 1 "a pod with another value of the key" create "$(pod enabled "'labels': {'detour.dev/rewrite': 'enabled'}, 'annotations': {'a': ''}")"
 called 0 "a mirror pod" create "{**$(pod mirror "'annotations': {'kubernetes.io/config.mirror': 'x'}"), 'spec': {'nodeName': 'n', 'containers': [{'name': 'a', 'image': 'nginx'}]}}"
 
