@@ -193,6 +193,12 @@ expect "revisions of the Deployment after rules changed" 1 \
 release upgrade --reuse-values
 expect "after the glass was broken and an upgrade" \
 	mutatingwebhookconfiguration.admissionregistration.k8s.io/detour "$(webhooks)"
+release upgrade --reuse-values --set webhook.create=false
+expect "webhooks with webhook.create=false" "" "$(webhooks)"
+[[ $(cat "$work/helm.out") == *'nothing calls Detour'* ]] && pass || fail "NOTES.txt does not say that nothing calls Detour"
+release upgrade --reuse-values --set webhook.create=true
+expect "webhooks with webhook.create=true again" \
+	mutatingwebhookconfiguration.admissionregistration.k8s.io/detour "$(webhooks)"
 
 step "detour behind the installed configuration"
 mkdir "$work/rules"
