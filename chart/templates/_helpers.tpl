@@ -77,6 +77,16 @@ annotations:
 {{- if or (eq .Values.tls.mode "self") .Values.sources.api .Values.sources.configMaps }}yes{{ end -}}
 {{- end -}}
 
+{{/* A text if the authorities of Harbor's certificate are given, else nothing. */}}
+{{- define "detour.harborAuthority" -}}
+{{- with .Values.sources.harbor.ca }}{{ if or .pem .configMap .secret }}yes{{ end }}{{ end -}}
+{{- end -}}
+
+{{/* A text if Detour calls anybody, else nothing. */}}
+{{- define "detour.calls" -}}
+{{- if or (include "detour.asksApiServer" .) .Values.sources.harbor.url }}yes{{ end -}}
+{{- end -}}
+
 {{/* Of what is in no namespace, where another release may have the same name. */}}
 {{- define "detour.clusterName" -}}
 {{- printf "%s:%s" (include "detour.fullname" .) .Release.Namespace -}}
@@ -106,7 +116,8 @@ annotations:
 {{/* Of the same numbers as the flags: see resources in values.yaml. */}}
 {{- define "detour.memoryLimit" -}}
 {{- $connections := div (add (mul (int .Values.server.maxConnections) 64) 1023) 1024 -}}
-{{- $followed := add (ternary 64 0 .Values.sources.api) (.Values.sources.configMaps | default list | len) -}}
+{{- $harbor := ternary 8 0 (not (not .Values.sources.harbor.url)) -}}
+{{- $followed := add (ternary 64 0 .Values.sources.api) (.Values.sources.configMaps | default list | len) $harbor -}}
 {{- printf "%dMi" (add 64 $connections (mul 12 64) (mul 12 $followed)) -}}
 {{- end -}}
 
