@@ -116,9 +116,9 @@ annotations:
 {{/* Of the same numbers as the flags: see resources in values.yaml. */}}
 {{- define "detour.memoryLimit" -}}
 {{- $connections := div (add (mul (int .Values.server.maxConnections) 64) 1023) 1024 -}}
-{{- $harbor := ternary 8 0 (not (not .Values.sources.harbor.url)) -}}
-{{- $followed := add (ternary 64 0 .Values.sources.api) (.Values.sources.configMaps | default list | len) $harbor -}}
-{{- printf "%dMi" (add 64 $connections (mul 12 64) (mul 12 $followed)) -}}
+{{- $harbor := ternary 96 0 (not (not .Values.sources.harbor.url)) -}}
+{{- $followed := add (ternary 64 0 .Values.sources.api) (.Values.sources.configMaps | default list | len) -}}
+{{- printf "%dMi" (add 64 $connections (mul 12 64) (mul 12 $followed) $harbor) -}}
 {{- end -}}
 
 {{/* A drain may be over 10 s late (the request under way); 5 s are spare. */}}
