@@ -6,11 +6,6 @@ null counts as absent. All are linear in the size of the object, and none needs
 a function that Kubernetes 1.30 lacks.
 */}}
 
-{{/* A list of texts as CEL. */}}
-{{- define "detour.cel.list" -}}
-['{{ join "', '" . }}']
-{{- end -}}
-
 {{/* The globs of exemptNamespaces; names are in the namespaceSelector. */}}
 {{- define "detour.cel.namespaces" -}}
 {{- $globs := list -}}
@@ -27,13 +22,17 @@ a function that Kubernetes 1.30 lacks.
 {{- end -}}
 
 {{- define "detour.cel.optOut" -}}
-{{- $keys := include "detour.cel.list" (include "detour.optOutKeys" . | fromYaml).list -}}
+{{- $texts := list -}}
+{{- range (include "detour.optOuts" . | fromYaml).list -}}
+{{- $texts = append $texts (printf "['%s', '%s']" .key .value) -}}
+{{- end -}}
+{{- $pairs := printf "[%s]" (join ", " $texts) -}}
 - name: not-opted-out
   expression: |-
     !(has(object.metadata) && has(object.metadata.labels) && object.metadata.labels != null
-    && {{ $keys }}.exists(key, key in object.metadata.labels && object.metadata.labels[key] == 'disabled'))
+    && {{ $pairs }}.exists(pair, pair[0] in object.metadata.labels && object.metadata.labels[pair[0]] == pair[1]))
     && !(has(object.metadata) && has(object.metadata.annotations) && object.metadata.annotations != null
-    && {{ $keys }}.exists(key, key in object.metadata.annotations && object.metadata.annotations[key] == 'disabled'))
+    && {{ $pairs }}.exists(pair, pair[0] in object.metadata.annotations && object.metadata.annotations[pair[0]] == pair[1]))
 {{- end -}}
 
 {{/* (list OBJECT LIST): the images of a list of containers. */}}

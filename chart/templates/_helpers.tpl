@@ -77,6 +77,16 @@ annotations:
 {{- if or (eq .Values.tls.mode "self") .Values.sources.api .Values.sources.configMaps }}yes{{ end -}}
 {{- end -}}
 
+{{/* A text if the authorities of Harbor's certificate are given, else nothing. */}}
+{{- define "detour.harborAuthority" -}}
+{{- with .Values.sources.harbor.ca }}{{ if or .pem .configMap .secret }}yes{{ end }}{{ end -}}
+{{- end -}}
+
+{{/* A text if Detour calls anybody, else nothing. */}}
+{{- define "detour.calls" -}}
+{{- if or (include "detour.asksApiServer" .) .Values.sources.harbor.url }}yes{{ end -}}
+{{- end -}}
+
 {{/* Of what is in no namespace, where another release may have the same name. */}}
 {{- define "detour.clusterName" -}}
 {{- printf "%s:%s" (include "detour.fullname" .) .Release.Namespace -}}
@@ -106,8 +116,9 @@ annotations:
 {{/* Of the same numbers as the flags: see resources in values.yaml. */}}
 {{- define "detour.memoryLimit" -}}
 {{- $connections := div (add (mul (int .Values.server.maxConnections) 64) 1023) 1024 -}}
+{{- $harbor := ternary 96 0 (not (not .Values.sources.harbor.url)) -}}
 {{- $followed := add (ternary 64 0 .Values.sources.api) (.Values.sources.configMaps | default list | len) -}}
-{{- printf "%dMi" (add 64 $connections (mul 12 64) (mul 12 $followed)) -}}
+{{- printf "%dMi" (add 64 $connections (mul 12 64) (mul 12 $followed) $harbor) -}}
 {{- end -}}
 
 {{/* A drain may be over 10 s late (the request under way); 5 s are spare. */}}
@@ -127,8 +138,19 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{- define "detour.optOutKeys" -}}
-{{- dict "list" (prepend (.Values.optOutKeys | default list) "detour.dev/rewrite" | uniq) | toYaml -}}
+{{/* KEY or KEY=VALUE, and the value where there is none: (list TEXT VALUE). */}}
+{{- define "detour.keyAndValue" -}}
+{{- $parts := splitn "=" 2 (index . 0) -}}
+{{- dict "key" $parts._0 "value" (ternary $parts._1 (index . 1) (contains "=" (index . 0))) | toYaml -}}
+{{- end -}}
+
+{{/* Labels and annotations that opt out, as {"list": [{"key": …, "value": …}]}. */}}
+{{- define "detour.optOuts" -}}
+{{- $pairs := list -}}
+{{- range prepend (.Values.optOutKeys | default list) "detour.dev/rewrite" | uniq -}}
+{{- $pairs = append $pairs (include "detour.keyAndValue" (list . "disabled") | fromYaml) -}}
+{{- end -}}
+{{- dict "list" (uniq $pairs) | toYaml -}}
 {{- end -}}
 
 {{/* Name of the rules' file → document, as YAML. */}}

@@ -20,7 +20,8 @@ Commands
 Listening (serve)
   --listen ADDR              admission reviews, HTTPS          [DETOUR_LISTEN]
                              default [::]:8443; with --tls dev 127.0.0.1:8443
-  --ops-listen ADDR          probes and metrics, HTTP      [DETOUR_OPS_LISTEN]
+  --ops-listen ADDR          probes, metrics and rules, HTTP
+                             [DETOUR_OPS_LISTEN]
                              default [::]:8080; with --tls dev 127.0.0.1:8080
 
 Rules (serve, review)
@@ -116,8 +117,9 @@ What is left alone (serve, review)
                              postgresql.cnpg.io/*, acid.zalan.do/*,
                              asdb.aerospike.com/*,
                              operators.coreos.com/CatalogSource
-  --opt-out-keys LIST        labels or annotations that opt a pod out when
-                             their value is disabled, separated by commas
+  --opt-out-keys LIST        labels or annotations that opt a pod out, as KEY,
+                             when its value is disabled, or KEY=VALUE,
+                             separated by commas
                              [DETOUR_OPT_OUT_KEYS] default none, besides
                              detour.dev/rewrite, which always counts
 

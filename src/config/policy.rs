@@ -4,7 +4,7 @@
 use super::arguments::Given;
 use super::flags::ReviewFlags;
 use super::{ConfigError, DEFAULT_EXEMPT_NAMESPACE, DEFAULT_EXEMPT_OWNERS};
-use crate::mapping::policy::{OPT_OUT_KEY, OPT_OUT_VALUE, Policy};
+use crate::mapping::policy::{OPT_OUT_VALUE, OptOut, Policy};
 use crate::rules::names::{is_annotation_key, is_label_key, is_label_value, is_namespace};
 use crate::rules::selector::Globs;
 use std::path::PathBuf;
@@ -33,13 +33,25 @@ pub(super) fn check_policy(
     });
     let expected = "globs on GROUP/KIND, such as apps.example.com/*; the core group is core";
     let exempt_owners = globs(exempt_owners, is_owner_glob, expected)?;
-    let opt_out_keys = match opt_out_keys {
-        Some(given) => all(given, is_annotation_key, "keys of labels, such as example.com/name")?,
-        None => Vec::new(),
+    let opt_outs = opt_out_keys.map(check_opt_outs).transpose()?.unwrap_or_default();
+    let policy = Policy { exempt_namespaces, exempt_owners, opt_outs, label: None, warnings };
+    let label = label.map(|given| check_label(given, &policy)).transpose()?;
+    Ok((rules.map(|given| given.value), Policy { label, ..policy }))
+}
+
+fn check_opt_outs(given: Given<Vec<String>>) -> Result<Vec<OptOut>, ConfigError> {
+    let is_valid = |text: &str| {
+        let OptOut { key, value } = opt_out(text);
+        is_annotation_key(&key) && is_label_value(&value)
     };
-    let label = label.map(|given| check_label(given, &opt_out_keys)).transpose()?;
-    let policy = Policy { exempt_namespaces, exempt_owners, opt_out_keys, label, warnings };
-    Ok((rules.map(|given| given.value), policy))
+    let expected = "keys of labels, such as example.com/name, or example.com/name=VALUE";
+    Ok(all(given, is_valid, expected)?.iter().map(|text| opt_out(text)).collect())
+}
+
+/// `KEY` or `KEY=VALUE`.
+fn opt_out(text: &str) -> OptOut {
+    let (key, value) = text.split_once('=').unwrap_or((text, OPT_OUT_VALUE));
+    OptOut { key: key.to_owned(), value: value.to_owned() }
 }
 
 fn default_exempt_namespaces(own: Option<Given<String>>) -> Result<Globs, ConfigError> {
@@ -55,7 +67,7 @@ fn default_exempt_namespaces(own: Option<Given<String>>) -> Result<Globs, Config
 
 fn check_label(
     given: Given<(String, String)>,
-    opt_out_keys: &[String],
+    policy: &Policy,
 ) -> Result<(String, String), ConfigError> {
     let Given { name, value: (key, value) } = given;
     let written = format!("{key}={value}");
@@ -64,8 +76,7 @@ fn check_label(
                         inner -, _ and . in each of NAME and VALUE";
         return Err(ConfigError::Invalid { name, value: written.into(), expected });
     }
-    let opts_out = key == OPT_OUT_KEY || opt_out_keys.contains(&key);
-    if opts_out && value == OPT_OUT_VALUE {
+    if policy.is_opt_out(&key, &value) {
         return Err(ConfigError::Contradiction {
             this: format!("{name} {written}"),
             that: "the opt-out of the same text".to_owned(),
@@ -181,10 +192,10 @@ mod tests {
             let error = fault(&["--exempt-owners", glob]);
             assert_eq!(error, format!("invalid value {glob:?} for --exempt-owners"));
         }
-        assert_eq!(
-            fault(&["--opt-out-keys", "a,b c"]),
-            r#"invalid value "b c" for --opt-out-keys"#
-        );
+        for item in ["b c", "=disabled", "a=b=c", "a=-", "a/b/c=d"] {
+            let error = fault(&["--opt-out-keys", &format!("a,a=b,a=,{item}")]);
+            assert_eq!(error, format!("invalid value {item:?} for --opt-out-keys"));
+        }
     }
 
     #[test]
@@ -200,6 +211,22 @@ mod tests {
     }
 
     #[test]
+    fn an_opt_out_has_a_value_of_its_own_or_disabled() {
+        let policy = policy(&["--opt-out-keys=a.example/b,c=false,c=off"], &[]).expect("a policy");
+        for (key, value, is_opt_out) in [
+            ("a.example/b", "disabled", true),
+            ("a.example/b", "false", false),
+            ("c", "false", true),
+            ("c", "off", true),
+            ("c", "disabled", false),
+            ("detour.dev/rewrite", "disabled", true),
+            ("detour.dev/rewrite", "false", false),
+        ] {
+            assert_eq!(policy.is_opt_out(key, value), is_opt_out, "{key}={value}");
+        }
+    }
+
+    #[test]
     fn a_label_must_not_opt_pods_out() {
         assert_eq!(
             fault(&["--label=detour.dev/rewrite=disabled"]),
@@ -208,5 +235,8 @@ mod tests {
         let keys = "--opt-out-keys=example.com/detour";
         assert!(policy(&[keys, "--label=example.com/detour=disabled"], &[]).is_err());
         assert!(policy(&[keys, "--label=example.com/detour=done"], &[]).is_ok());
+        let keys = "--opt-out-keys=example.com/detour=done";
+        assert!(policy(&[keys, "--label=example.com/detour=done"], &[]).is_err());
+        assert!(policy(&[keys, "--label=example.com/detour=disabled"], &[]).is_ok());
     }
 }

@@ -7,6 +7,7 @@
 mod backwards;
 mod decide;
 mod exact;
+mod page;
 pub mod policy;
 pub mod reason;
 pub mod scope;
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 pub use decide::{Decision, Observed};
+pub use page::PAGE_BYTES_MAX;
 
 use crate::rules::merge::{Layer, Merged};
 use crate::rules::{ImageMap, MapId, Mode, Rule};

@@ -6,10 +6,19 @@ use crate::rules::selector::Globs;
 
 /// The label or annotation by which a pod asks to be left alone.
 pub const OPT_OUT_KEY: &str = "detour.dev/rewrite";
-/// The value that asks for it.
+/// The value that asks for it, where no other is given.
 pub const OPT_OUT_VALUE: &str = "disabled";
 /// The annotation that the kubelet puts on its pictures of static pods.
 const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
+
+/// A label or annotation by which a pod asks to be left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptOut {
+    /// Its key.
+    pub key: String,
+    /// The value that asks for it.
+    pub value: String,
+}
 
 /// The settings of this instance that a decision depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,8 +27,9 @@ pub struct Policy {
     pub exempt_namespaces: Globs,
     /// Owners, as `GROUP/KIND`, whose pods are left alone.
     pub exempt_owners: Globs,
-    /// Keys of labels and annotations that opt out, besides [`OPT_OUT_KEY`].
-    pub opt_out_keys: Vec<String>,
+    /// Labels and annotations that opt out, besides [`OPT_OUT_KEY`] with
+    /// [`OPT_OUT_VALUE`].
+    pub opt_outs: Vec<OptOut>,
     /// The label that patched pods get: a valid key and value.
     pub label: Option<(String, String)>,
     /// Whether the user is told of rewritten images.
@@ -42,9 +52,13 @@ impl Policy {
     }
 
     fn opts_out(&self, pod: &Pod<'_>) -> bool {
-        let pairs = pod.labels.iter().chain(&pod.annotations).chain(&pod.workload_labels);
-        pairs.filter(|(_, value)| *value == OPT_OUT_VALUE).any(|(key, _)| {
-            *key == OPT_OUT_KEY || self.opt_out_keys.iter().any(|other| other == key)
-        })
+        let mut pairs = pod.labels.iter().chain(&pod.annotations).chain(&pod.workload_labels);
+        pairs.any(|(key, value)| self.is_opt_out(key, value))
+    }
+
+    /// Whether a pod with this label or annotation is left alone.
+    pub fn is_opt_out(&self, key: &str, value: &str) -> bool {
+        let is_ours = key == OPT_OUT_KEY && value == OPT_OUT_VALUE;
+        is_ours || self.opt_outs.iter().any(|other| other.key == key && other.value == value)
     }
 }

@@ -36,6 +36,20 @@ pub enum Layer {
     Harbor,
 }
 
+impl Layer {
+    /// What a listing calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Final => "final",
+            Self::Namespace => "namespace",
+            Self::Cluster => "cluster",
+            Self::File => "file",
+            Self::ConfigMap => "configmap",
+            Self::Harbor => "harbor",
+        }
+    }
+}
+
 /// The maps in force, in the order in which they are asked, and the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Merged {

@@ -1,4 +1,4 @@
-//! The operations port: probes, metrics and version, in plain text.
+//! The operations port: probes, metrics, rules and version, in plain text.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// Longest silence of the accept loop of the admission port before it counts
 /// as hung; it turns about once a second.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
-const PATHS: [&str; 4] = ["/livez", "/readyz", "/metrics", "/version"];
+const PATHS: [&str; 5] = ["/livez", "/readyz", "/metrics", "/rules", "/version"];
 
 /// Further lines for `/readyz?verbose`, of what does not make unready.
 pub type Notes = Box<dyn Fn() -> Vec<String> + Send + Sync>;
@@ -52,6 +52,7 @@ impl Service for Operations {
             "/livez" => self.livez(),
             "/readyz" => self.readyz(head.query),
             "/metrics" => self.scrape(),
+            "/rules" => self.rules(head.query),
             "/version" => text(Status::Ok, &format!("detour {}\n", env!("CARGO_PKG_VERSION"))),
             _ => Answer::refusal(Status::NotFound),
         }
@@ -105,6 +106,14 @@ impl Operations {
         text(if is_ready { Status::Ok } else { Status::ServiceUnavailable }, &lines)
     }
 
+    /// A page of the rules in force, from the number that the query names.
+    fn rules(&self, query: &str) -> Answer {
+        match first_rule(query) {
+            Some(from) => text(Status::Ok, &self.published.load().mapping.page(from)),
+            None => text(Status::BadRequest, "write the number of a rule, such as ?from=0\n"),
+        }
+    }
+
     fn scrape(&self) -> Answer {
         self.metrics.set_connections(self.admission.open_connections());
         match self.metrics.encode() {
@@ -117,6 +126,12 @@ impl Operations {
 /// Whether `verbose` is there, with whatever value, as in the API server.
 fn is_verbose(query: &str) -> bool {
     query.split('&').any(|part| part.split('=').next() == Some("verbose"))
+}
+
+/// The number after `from=`; 0 when there is none.
+fn first_rule(query: &str) -> Option<usize> {
+    let number = query.split('&').find_map(|part| part.strip_prefix("from="));
+    number.map_or(Some(0), |number| number.parse().ok())
 }
 
 fn text(status: Status, body: &str) -> Answer {

@@ -67,8 +67,15 @@ import json, sys
 print(*json.load(sys.stdin)["spec"]["template"]["spec"]["containers"][0]["args"], sep="\n")' | sed \
 		-e "s|^--listen=.*|--listen=127.0.0.1:$admission|" \
 		-e "s|^--ops-listen=.*|--ops-listen=127.0.0.1:$operations|" -e 's|^--drain=.*|--drain=0|' \
+		-e "s|^--harbor-url=.*|--harbor-url=https://127.0.0.1:$harbor|" -e "s|/etc/detour/harbor-ca/|$work/|" \
+		-e "s|/etc/detour/harbor/|$work/account/|" \
 		-e "s|/etc/detour/rules|$1|" -e "s|/etc/detour/more|$2|" -e "s|/etc/detour/tls|$work|"
 }
+
+# What the instance has made of Harbor's projects.
+harbor_rules() { curl -sS "http://127.0.0.1:$operations/rules" | awk -F'\t' '$2 == "harbor" { print $6, $7 }' | sort | xargs; }
+
+has_harbor() { [ "$(harbor_rules)" = "$1" ]; } # has_harbor RULES
 
 is_ready() { curl -fsS "http://127.0.0.1:$operations/readyz"; }
 
@@ -103,13 +110,21 @@ prepare() {
 		"$kubectl" -n "${map%/*}" create configmap "${map#*/}" --from-literal=quay.io=mirror.example.com/quay >/dev/null
 	done
 	account=$(sed -n 's/^ *serviceAccountName: "\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$objects"/Deployment-*.yaml)
-	if [ -e "$objects"/RoleBinding-*.yaml ]; then
+	if compgen -G "$objects/RoleBinding-*.yaml" >/dev/null; then
 		as_account detour "$account" >"$work/account.kubeconfig"
 	else # rbac.create=false: roles are somebody else's
 		cp "$KUBECONFIG" "$work/account.kubeconfig"
 	fi
 	flags+=("--kubeconfig=$work/account.kubeconfig")
 }
+
+step "a Harbor"
+mkdir "$work/account"
+printf 'robot$detour' >"$work/account/username"
+printf 'not-a-secret' >"$work/account/password"
+read -r harbor < <(free_ports 1)
+background harbor python3 $here/harbor.py "$harbor" "$work/tls.crt" "$work/tls.key" "$work/account"
+wait_until 20 "a Harbor" curl -fsS --cacert "$work/ca.crt" "https://127.0.0.1:$harbor/api/v2.0/systeminfo" || fail "there is no Harbor"
 
 step "detour with the flags and rules of every value set"
 mkdir "$work/no-rules"
@@ -137,6 +152,13 @@ for name, text in json.load(sys.stdin)["data"].items():
 	server_pids+=("$pid")
 	wait_until 20 "a ready detour" is_up "$configuration" && pass ||
 		fail "$name: detour is not ready" "$(cat "$work/detour-$name.log")"
+	case $name in
+	harbor) wanted="prefix quay.io harbor.example.com/quay" ;; # the public one
+	everything) wanted="prefix ghcr.io harbor.example.com:8443/ghcr prefix quay.io harbor.example.com:8443/quay" ;;
+	*) wanted="" ;;
+	esac
+	wait_until 20 "$name: the rules of Harbor" has_harbor "$wanted" && pass ||
+		fail "$name: the rules of Harbor" "$(harbor_rules)" "$(cat "$work/detour-$name.log")"
 	expect "$name: what is forbidden to it" "" "$(grep -i forbidden "$work/detour-$name.log")"
 	kill "$pid"
 	wait "$pid"
@@ -149,7 +171,13 @@ done
 step "helm install, upgrade, uninstall"
 cat >"$work/values.yaml" <<-'END'
 	tls: {mode: existingSecret, existingSecret: webhook-certificate}
-	sources: {api: false}
+	sources:
+	  api: false
+	  harbor:
+	    url: https://harbor.example.com
+	    existingSecret: harbor-robot
+	    ca: {secret: harbor-authority}
+	    pullSecrets: [harbor]
 	crds: {install: false}
 	rules:
 	  hub:
@@ -158,7 +186,7 @@ cat >"$work/values.yaml" <<-'END'
 	webhook: {failurePolicy: Fail, timeoutSeconds: 10}
 	templates: {enabled: true}
 	exemptNamespaces: [kube-system, storage, "tenant-*"]
-	optOutKeys: [example.com/no-mirror]
+	optOutKeys: [example.com/no-mirror, k8s.twr.io/imageswap, example.com/enabled=false]
 END
 "$kubectl" create namespace image-webhook >/dev/null
 "$kubectl" -n image-webhook create secret tls webhook-certificate \
@@ -166,7 +194,8 @@ END
 release install --values "$work/values.yaml" --set-file "tls.caBundle=$work/ca.crt"
 notes=$(sed -n '/^NOTES/,$p' "$work/helm.out")
 for words in 'Break the glass' 'kubectl delete mutatingwebhookconfiguration detour' \
-	'kube-system, storage, tenant-*, image-webhook' '--set observe=true' 'Before uninstalling'; do
+	'kube-system, storage, tenant-*, image-webhook' '--set observe=true' 'Before uninstalling' \
+	'the proxy projects of https://harbor.example.com'; do
 	[[ $notes == *"$words"* ]] && pass || fail "NOTES.txt does not say: $words"
 done
 [[ $notes != *'kube-system is not'* ]] && pass || fail "NOTES.txt misses kube-system, which is there"
@@ -192,6 +221,12 @@ expect "revisions of the Deployment after rules changed" 1 \
 "$kubectl" delete mutatingwebhookconfiguration detour >/dev/null
 release upgrade --reuse-values
 expect "after the glass was broken and an upgrade" \
+	mutatingwebhookconfiguration.admissionregistration.k8s.io/detour "$(webhooks)"
+release upgrade --reuse-values --set webhook.create=false
+expect "webhooks with webhook.create=false" "" "$(webhooks)"
+[[ $(cat "$work/helm.out") == *'nothing calls Detour'* ]] && pass || fail "NOTES.txt does not say that nothing calls Detour"
+release upgrade --reuse-values --set webhook.create=true
+expect "webhooks with webhook.create=true again" \
 	mutatingwebhookconfiguration.admissionregistration.k8s.io/detour "$(webhooks)"
 
 step "detour behind the installed configuration"
@@ -219,6 +254,8 @@ mapfile -t flags < <("$kubectl" -n image-webhook get deployment detour -o json |
 background detour "$detour" "${flags[@]}"
 wait_until 20 "a ready detour" is_ready ||
 	fail "detour is not ready" "$(cat "$work/detour.log")"
+wait_until 20 "the rules of Harbor" has_harbor "prefix ghcr.io harbor.example.com/ghcr prefix quay.io harbor.example.com/quay" && pass ||
+	fail "the rules of Harbor" "$(harbor_rules)" "$(cat "$work/detour.log")"
 url="https://127.0.0.1:$admission/mutate"
 operation() { echo "{\"op\":\"$1\",\"path\":\"/webhooks/$2/clientConfig/$3\"${4:-}}"; }
 "$kubectl" patch mutatingwebhookconfiguration detour --type=json -p "[
@@ -266,6 +303,9 @@ fi
 called 1 "an image that needs a pull secret" create "{**$(pod secret), 'spec': {'containers': [{'name': 'a', 'image': 'private.example.com/quay/a'}]}}"
 called 1 "the same without the pull secret" patch secret json '[{"op":"remove","path":"/spec/imagePullSecrets"}]'
 expect "its pull secrets" '[{"name":"mirror"}]' "$("$kubectl" get pod secret -o 'jsonpath={.spec.imagePullSecrets}')"
+called 1 "an image that Harbor has a project for" create "{**$(pod harbor), 'spec': {'containers': [{'name': 'a', 'image': 'ghcr.io/acme/app:1'}]}}"
+expect "that image" harbor.example.com/ghcr/acme/app:1 "$(image harbor)"
+expect "its pull secrets" '[{"name":"harbor"}]' "$("$kubectl" get pod harbor -o 'jsonpath={.spec.imagePullSecrets}')"
 called 0 "a label of a pod with a pull secret" "$kubectl" label pod secret tier=front
 
 step "what is spared"
@@ -284,6 +324,9 @@ called 0 "a pod that opts out by a label" create "$(pod label "'labels': {'detou
 called 0 "a pod that opts out by an annotation" create "$(pod annotation "'annotations': {'detour.dev/rewrite': 'disabled'}")"
 called 0 "a pod that opts out by a key of ours" create "$(pod own-key "'labels': {'example.com/no-mirror': 'disabled'}")"
 expect "its image" nginx "$(image own-key)"
+called 0 "a pod that opts out by a key and value of ours" create "$(pod own-value "'labels': {'example.com/enabled': 'false'}")"
+called 0 "a pod that opts out as for imageswap" create "$(pod imageswap "'labels': {'k8s.twr.io/imageswap': 'disabled'}")"
+called 1 "a pod with another value of that key" create "$(pod other-value "'labels': {'example.com/enabled': 'disabled', 'k8s.twr.io/imageswap': 'enabled'}")"
 called 1 "a pod with another value of the key" create "$(pod enabled "'labels': {'detour.dev/rewrite': 'enabled'}, 'annotations': {'a': ''}")"
 called 0 "a mirror pod" create "{**$(pod mirror "'annotations': {'kubernetes.io/config.mirror': 'x'}"), 'spec': {'nodeName': 'n', 'containers': [{'name': 'a', 'image': 'nginx'}]}}"
 

@@ -16,6 +16,7 @@ mod rules;
 mod mapping;
 mod admission;
 mod cli;
+mod comparison;
 mod configuration;
 mod routes;
 mod serve;

@@ -246,6 +246,22 @@ fn the_sources_are_told_to_whom_asks() {
 }
 
 #[test]
+fn the_rules_in_force_are_listed_to_whom_asks() {
+    let running = Running::start(RULES, &[]);
+    let page = running.get("/rules").body;
+    assert!(page.starts_with("# 5 rules in force\nnumber\tlayer\t"), "{page}");
+    let row = "\n0\tfile\tEnforce\t0\tClusterImageMap/sample#hub\tprefix docker.io\tmirror.example.com/dockerhub\n";
+    assert!(page.contains(row), "{page}");
+    let last: Vec<String> = running.get("/rules?from=4").body.lines().map(str::to_owned).collect();
+    assert_eq!((last.len(), last.last().map(String::as_str)), (3, page.lines().last()));
+    for query in ["from=", "from=-1", "from=a", "from=99999999999999999999"] {
+        let response = running.get(&format!("/rules?{query}"));
+        let told = "write the number of a rule, such as ?from=0\n";
+        assert_eq!((response.status, response.body.as_str()), (400, told), "{query}");
+    }
+}
+
+#[test]
 fn trying_out_needs_no_rules_and_prints_a_line_to_paste() {
     let directory = Directory::new("");
     let mut process = directory.command(&["--tls=dev"]).spawn().unwrap();

@@ -1,7 +1,7 @@
 //! Pods that are left alone as a whole.
 
 use detour::mapping::Mapping;
-use detour::mapping::policy::Policy;
+use detour::mapping::policy::{OptOut, Policy};
 use detour::mapping::reason::Reason;
 use serde_json::{Value, json};
 
@@ -14,7 +14,10 @@ fn exempting() -> Mapping {
     let policy = Policy {
         exempt_namespaces: globs(&["kube-*", "detour"]),
         exempt_owners: globs(&["postgresql.cnpg.io/*", "core/ReplicationController"]),
-        opt_out_keys: vec!["sidecar.example.com/images".to_owned()],
+        opt_outs: vec![OptOut {
+            key: "sidecar.example.com/images".to_owned(),
+            value: "disabled".to_owned(),
+        }],
         label: Some(("patched".to_owned(), "yes".to_owned())),
         warnings: true,
     };

@@ -1,6 +1,6 @@
 //! What no rule is asked about, and pods that are left alone as a whole.
 
-use detour::mapping::policy::Policy;
+use detour::mapping::policy::{OptOut, Policy};
 use detour::mapping::reason::Reason;
 use detour::mapping::scope::{Owner, Pod};
 use detour::rules::Source;
@@ -52,9 +52,17 @@ fn policy() -> Policy {
     Policy {
         exempt_namespaces: Globs::new(["kube-system", "detour-*"]).unwrap(),
         exempt_owners: Globs::new(["postgresql.cnpg.io/*"]).unwrap(),
-        opt_out_keys: vec!["example.com/no-mirror".to_owned()],
+        opt_outs: vec![
+            opt_out("example.com/no-mirror", "disabled"),
+            // What kubernetes-image-mapper has on namespaces.
+            opt_out("image-mapper-webhook.image-relocation.pivotal.io/enabled", "false"),
+        ],
         ..Policy::default()
     }
+}
+
+fn opt_out(key: &str, value: &str) -> OptOut {
+    OptOut { key: key.to_owned(), value: value.to_owned() }
 }
 
 fn owner(api_version: &str) -> Owner<'_> {
@@ -109,6 +117,8 @@ fn a_pod_opts_out_by_label_or_annotation() {
         ("detour.dev/rewrites", "disabled", false),
         ("example.com/no-mirror", "disabled", true),
         ("example.com/no-mirror", "true", false),
+        ("image-mapper-webhook.image-relocation.pivotal.io/enabled", "false", true),
+        ("image-mapper-webhook.image-relocation.pivotal.io/enabled", "disabled", false),
         // Our own record on a pod is untrusted text.
         ("detour.dev/original-images", "disabled", false),
     ];

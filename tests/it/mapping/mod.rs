@@ -12,6 +12,7 @@ mod transparent;
 mod observe;
 mod rollout;
 mod left_alone;
+mod listed;
 mod fix_point;
 
 use detour::mapping::Mapping;

@@ -1,0 +1,62 @@
+//! The rules in force as text, a page at a time, for whoever runs Detour.
+
+use super::{Bound, Mapping};
+use crate::rules::{Action, Mode};
+
+/// Most bytes of a page: two of the longest lines fit, and what all
+/// connections of the operations port hold at once stays small.
+pub const PAGE_BYTES_MAX: usize = 256 * 1024;
+
+/// What stands in the columns, which tabs separate.
+const COLUMNS: &str = "number\tlayer\tmode\tpriority\trule\tmatches\ttarget";
+
+impl Mapping {
+    /// The rules from this number on, counted from 0, a line each, in the order
+    /// of layers, priority and age; then how to get the others, if there are
+    /// more than [`PAGE_BYTES_MAX`] bytes hold. Holds no name of a Secret.
+    pub fn page(&self, from: usize) -> String {
+        let end = |next: usize| match next < self.rules.len() {
+            true => format!("# more: ?from={next}\n"),
+            false => String::new(),
+        };
+        let mut text = format!("# {} rules in force\n{COLUMNS}\n", self.rules.len());
+        for (number, bound) in self.rules.iter().enumerate().skip(from) {
+            let line = self.line(number, bound);
+            if text.len() + line.len() + end(number).len() > PAGE_BYTES_MAX {
+                return text + &end(number);
+            }
+            text += &line;
+        }
+        text
+    }
+
+    fn line(&self, number: usize, bound: &Bound) -> String {
+        let map = &self.maps[bound.map];
+        let mode = match map.mode {
+            Mode::Enforce => "Enforce",
+            Mode::Observe => "Observe",
+        };
+        let target = match &bound.rule.action {
+            Action::Keep => "keep".to_owned(),
+            Action::To(targets) => {
+                targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            }
+        };
+        let layer = map.layer().as_str();
+        let (id, rule, priority) = (&map.id, &bound.rule.name, map.priority);
+        let matcher = one_line(&bound.rule.matcher.to_string());
+        format!(
+            "{number}\t{layer}\t{mode}\t{priority}\t{id}#{rule}\t{matcher}\t{}\n",
+            one_line(&target)
+        )
+    }
+}
+
+/// A pattern may hold any character.
+fn one_line(text: &str) -> String {
+    let escape = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
