@@ -10,9 +10,13 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(10);
 
 /// How long a connection that was of value is spared after its answer: the API
-/// server sends its next call on it at once, or closes it. Evicting it sooner
-/// loses that call.
-const REUSE: Duration = Duration::from_millis(500);
+/// server sends its next call on it at once, or closes it, unless it is short
+/// of processor time itself. Evicting it sooner loses that call.
+const REUSE: Duration = Duration::from_secs(1);
+
+/// How long a newcomer waits before such a connection is evicted for it. In a
+/// burst the answers to others make room meanwhile, and lose nothing.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a connection is doing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,12 +97,13 @@ impl Seats {
     }
 
     fn wait_for_place(&self, mut evicted: impl FnMut()) -> Option<MutexGuard<'_, Places>> {
-        let mut give_up = Instant::now() + self.newcomer;
+        let since = Instant::now();
+        let mut give_up = since + self.newcomer;
         let mut taken = lock(&self.taken);
         while taken.len() >= self.limit {
             self.wanted.store(true, Ordering::Relaxed);
             let now = Instant::now();
-            if evict_longest_idle(&taken, now) {
+            if evict_longest_idle(&taken, now, now < since + PATIENCE) {
                 evicted();
                 give_up = now + self.newcomer;
             } else if now >= give_up {
@@ -124,12 +129,13 @@ impl Seats {
 }
 
 /// False when there is none, or one evicted before has not left yet.
-fn evict_longest_idle(taken: &[Arc<Place>], now: Instant) -> bool {
+fn evict_longest_idle(taken: &[Arc<Place>], now: Instant, spares_valued: bool) -> bool {
     let phases = || taken.iter().map(|place| *lock(&place.phase));
     if phases().any(|phase| phase == Phase::Leaving) {
         return false;
     }
     let idle = taken.iter().zip(phases()).filter_map(|(place, phase)| match phase {
+        Phase::Idle { valued: true, .. } if spares_valued => None,
         Phase::Idle { valued, since } if since <= now => Some(((valued, since), place, phase)),
         _ => None,
     });
@@ -199,8 +205,34 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::net::TcpListener;
+    use std::thread;
 
     const GRACE: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn a_newcomer_waits_before_a_connection_of_value_is_evicted_for_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let connect = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let _clients = [connect(), connect()];
+        let accept = || listener.accept().unwrap().0;
+        for (valued, patience) in [(true, PATIENCE), (false, Duration::ZERO)] {
+            let seats = Arc::new(Seats::new(1, GRACE * 10));
+            let mut seat = Some(seats.take(accept(), || {}).unwrap());
+            let phase = Phase::Idle { valued, since: Instant::now() };
+            *lock(&seat.as_ref().unwrap().place.phase) = phase;
+            let start = Instant::now();
+            thread::scope(|scope| {
+                let stream = connect();
+                let newcomer = scope.spawn(|| seats.take(stream, || {}).is_some());
+                let mut last = [0];
+                let mut leaving: &TcpStream = seat.as_ref().unwrap().stream();
+                assert_eq!(leaving.read(&mut last).unwrap(), 0, "it is evicted");
+                assert!(start.elapsed() >= patience);
+                drop(seat.take());
+                assert!(newcomer.join().unwrap());
+            });
+        }
+    }
 
     #[test]
     fn a_request_that_came_before_the_eviction_is_the_last_one() {
