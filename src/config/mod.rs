@@ -20,11 +20,13 @@ mod check;
 mod error;
 mod flags;
 mod help;
+mod migrate;
 mod syntax;
 mod write_back;
 
 pub use error::ConfigError;
 pub use help::HELP;
+pub use migrate::{Input, MigrateConfig};
 pub use write_back::{DEFAULT_LEASE, WriteBackConfig};
 
 /// What `--version` prints.
@@ -66,6 +68,8 @@ pub enum Command {
     Review(ReviewConfig),
     /// `detour normalize`
     Normalize(NormalizeConfig),
+    /// `detour migrate`
+    Migrate(MigrateConfig),
 }
 
 /// What `detour serve` needs.
