@@ -20,6 +20,7 @@ const TEXT_NAME: &str = "migrated rules";
 /// [`MigrateError::Refused`] for what no change of a rule can mend: a limit.
 pub(super) fn finish(mut draft: Draft) -> Result<Migration, MigrateError> {
     split_long_maps(&mut draft.maps);
+    let mut former = Vec::new();
     let (documents, text) = loop {
         let documents: Vec<Value> = draft.maps.iter().map(document).collect();
         let text = documents.iter().map(yaml::document).collect::<Vec<_>>().join("---\n");
@@ -27,6 +28,12 @@ pub(super) fn finish(mut draft: Draft) -> Result<Migration, MigrateError> {
         let faults = rules::load(Source::File, &[text_of_source]).report.faults;
         if faults.is_empty() {
             break (documents, text);
+        }
+        match faults.first() {
+            Some(fault) if faults == former => {
+                return Err(MigrateError::Refused(Box::new(fault.clone())));
+            }
+            _ => former.clone_from(&faults),
         }
         mend(&mut draft, faults)?;
     };
@@ -96,12 +103,15 @@ fn split_long_maps(maps: &mut Vec<DraftMap>) {
     *maps = split;
 }
 
-/// Changes every rule that has a fault; later rules first, so that the places
-/// of the others stay.
+/// Changes every rule that has a fault. Chains go first, from their beginnings
+/// on; then the others, the last first, so that the places of the rest stay.
 fn mend(draft: &mut Draft, mut faults: Vec<Fault>) -> Result<(), MigrateError> {
-    faults.sort_by_key(|fault| std::cmp::Reverse((fault.document, place(fault))));
+    faults.sort_by_key(|fault| (fault.document, place(fault)));
     faults.dedup_by_key(|fault| (fault.document, place(fault)));
-    for fault in faults {
+    let (chains, mut others): (Vec<Fault>, Vec<Fault>) =
+        faults.into_iter().partition(|fault| fault.kind == FaultKind::Chain);
+    others.reverse();
+    for fault in chains.into_iter().chain(others) {
         let map = fault.document.checked_sub(1).and_then(|at| draft.maps.get_mut(at));
         let (Some(map), Some(at)) = (map, place(&fault)) else {
             return Err(MigrateError::Refused(Box::new(fault)));
@@ -123,33 +133,36 @@ fn place(fault: &Fault) -> Option<usize> {
 }
 
 /// A rule that sends images to where another rule would rewrite them. The old
-/// systems do so again only when the pod is admitted again; Detour never does.
-/// The chain is allowed where its first rule is no literal one.
+/// systems do so when the pod is admitted again; Detour never does. A second
+/// rule that is for nothing else keeps such images; otherwise the first one is
+/// written as a template, for which a chain is allowed.
 fn mend_chain(map: &mut DraftMap, at: usize) -> Option<Entry> {
-    let rule = map.rules.get_mut(at)?;
+    let rule = map.rules.get(at)?;
     let Action::To(target) = &rule.action else { return None };
     let (first, target) = (rule.origin.old.trim().to_owned(), target.clone());
-    match &rule.matcher {
-        Matcher::Prefix(_) => rule.action = Action::To(format!("{target}/{{rest}}")),
-        Matcher::Exact(image) => rule.matcher = Matcher::Reference(expression_of(image)),
-        Matcher::Name(_) | Matcher::Reference(_) | Matcher::All => return None,
-    }
-    let place = Reference::parse(&target).ok().map(|place| as_pulled(&place))?;
-    let is_dead = |other: &Rule| match &other.matcher {
-        Matcher::Exact(image) => {
-            Reference::parse(image).is_ok_and(|image| as_pulled(&image) == place)
+    let place = match &rule.matcher {
+        Matcher::Exact(_) => Reference::parse(&target).ok().map(|place| as_pulled(&place)),
+        _ => None,
+    };
+    let is_dead = |other: &&mut Rule| match (&other.matcher, &other.action, &place) {
+        (Matcher::Exact(image), Action::To(_), Some(place)) => {
+            Reference::parse(image).is_ok_and(|image| as_pulled(&image) == *place)
         }
         _ => false,
     };
-    let dead = map.rules.iter().find(|other| is_dead(other))?;
-    let text = format!(
-        "images are rewritten once: {place} is where {first} sends them, and stays as it is"
-    );
-    let entry = Entry::new(&dead.origin, Verdict::Differs, text);
-    if let Some(dead) = map.rules.iter().position(is_dead) {
-        map.rules.remove(dead);
+    if let Some(dead) = map.rules.iter_mut().find(is_dead) {
+        dead.action = Action::Keep;
+        let text =
+            format!("images are rewritten once: it is where {first} sends them, and they stay");
+        return Some(Entry::new(&dead.origin, Verdict::Differs, text));
     }
-    Some(entry)
+    let rule = map.rules.get_mut(at)?;
+    match &rule.matcher {
+        Matcher::Prefix(_) => rule.action = Action::To(format!("{target}/{{rest}}")),
+        Matcher::Exact(image) => rule.matcher = Matcher::Reference(expression_of(image)),
+        Matcher::Name(_) | Matcher::Reference(_) | Matcher::All => {}
+    }
+    None
 }
 
 /// What an exact rule matches, as a regular expression on the reference.

@@ -4,7 +4,7 @@
 //! Each system has a file here that knows how it reads its configuration and
 //! decides; what it sends to a place, the rules send there. Where it has a
 //! defect, or sends the spellings of one image to different places, the report
-//! says what Detour does instead. [`finish`] checks the documents by the same
+//! says what Detour does instead. `finish` checks the documents by the same
 //! reader that `detour serve` uses.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 

@@ -154,7 +154,7 @@ fn is_defect(map: &imageswap::Map, image: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn imageswap_maps(text in map_file(), images in images()) {

@@ -182,6 +182,8 @@ fn imageswap_chains_are_written_so_that_they_load() {
         ],
     );
     tells(System::Imageswap, "m.conf", text, 5, Verdict::Differs, "rewritten once");
+    let text = "default::\n[EXACT]a:1::a:2\n[EXACT]a:2::a:3\n[EXACT]a:3::a:4\n";
+    swap(text, &[("a:1", "a:2"), ("a:2", "a:2"), ("a:3", "a:4"), ("a:4", "a:4")]);
 }
 
 #[test]
