@@ -106,7 +106,7 @@ fn split_long_maps(maps: &mut Vec<DraftMap>) {
 /// Changes every rule that has a fault. Chains go first, from their beginnings
 /// on; then the others, the last first, so that the places of the rest stay.
 fn mend(draft: &mut Draft, mut faults: Vec<Fault>) -> Result<(), MigrateError> {
-    faults.sort_by_key(|fault| (fault.document, place(fault)));
+    // They come in the order of their lines, which is that of the rules.
     faults.dedup_by_key(|fault| (fault.document, place(fault)));
     let (chains, mut others): (Vec<Fault>, Vec<Fault>) =
         faults.into_iter().partition(|fault| fault.kind == FaultKind::Chain);

@@ -42,7 +42,7 @@ struct Map {
 }
 
 /// Who is looked at first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Rank {
     InForce,
     Unknown,
@@ -76,13 +76,17 @@ pub(super) fn read(files: &[File], namespace: &str) -> Result<Draft, MigrateErro
             hint: "name files with manifests, or the output of `kubectl get imagemaps -A -o yaml`",
         });
     }
-    maps.sort_by_key(|map| map.rank);
-    let mut namespaces: BTreeMap<String, Vec<Map>> = BTreeMap::new();
-    for map in maps {
-        namespaces.entry(map.namespace.clone()).or_default().push(map);
-    }
-    for (namespace, maps) in namespaces {
-        of_namespace(&mut draft, &namespace, maps);
+    while let Some(first) = maps.first() {
+        let namespace = first.namespace.clone();
+        let (own, others): (Vec<Map>, Vec<Map>) =
+            maps.into_iter().partition(|map| map.namespace == namespace);
+        maps = others;
+        let (in_force, others): (Vec<Map>, Vec<Map>) =
+            own.into_iter().partition(|map| map.rank == Rank::InForce);
+        let (rejected, others): (Vec<Map>, Vec<Map>) =
+            others.into_iter().partition(|map| map.rank == Rank::Rejected);
+        let own = in_force.into_iter().chain(others).chain(rejected);
+        of_namespace(&mut draft, &namespace, own.collect());
     }
     let opt_out = json!([{
         "key": "image-mapper-webhook.image-relocation.pivotal.io/enabled",

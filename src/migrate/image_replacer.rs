@@ -67,7 +67,10 @@ pub(super) fn read(files: &[File]) -> Result<Draft, MigrateError> {
                         let value = plain(&field.node).unwrap_or_default();
                         let old = format!("{}: {value}", field.name);
                         let origin = document.file.origin(field.line, old);
-                        policies.push(policy(&mut draft, &field.name, &value, &origin));
+                        // The longest first: of several that fit it says most.
+                        let is_shorter = |other: &Policy| other.key.len() < field.name.len();
+                        let at = policies.iter().position(is_shorter).unwrap_or(policies.len());
+                        policies.insert(at, policy(&mut draft, &field.name, &value, &origin));
                     }
                 }
                 "tls_crt_file" | "tls_key_file" => draft.tell(
@@ -81,8 +84,6 @@ pub(super) fn read(files: &[File]) -> Result<Draft, MigrateError> {
     }
     let label = json!({"matchLabels": {"k8s-image-replacer": "enabled"}});
     draft.set_quietly(&["webhook", "objectSelector"], label);
-    // The longest first: of several that fit it says most.
-    policies.sort_by_key(|policy| std::cmp::Reverse(policy.key.len()));
     let rules = rules(&mut draft, hub.as_ref(), &policies);
     draft.cluster_map(System::ImageReplacer.as_str(), rules, None);
     Ok(draft)
@@ -134,9 +135,10 @@ fn rules(draft: &mut Draft, hub: Option<&Policy>, policies: &[Policy]) -> Vec<Ru
         }
     }
     // What is spelled docker.io comes before what is spelled index.docker.io.
-    deep.sort_by_key(|(registry, path, _)| (registry.len(), std::cmp::Reverse(path.map(str::len))));
-    for (registry, path, policy) in deep {
-        of_hub(draft, &mut whole, hub, (registry, path), policy, &mut patterns);
+    for spelling in [DEFAULT_REGISTRY, LEGACY_REGISTRY] {
+        for (registry, path, policy) in deep.iter().filter(|(registry, ..)| *registry == spelling) {
+            of_hub(draft, &mut whole, hub, (registry, *path), policy, &mut patterns);
+        }
     }
     if let Some(policy) = whole {
         let registries = match hub {

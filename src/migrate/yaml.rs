@@ -24,16 +24,14 @@ const FIRST: [&str; 11] = [
     "keep",
 ];
 
-fn rank(name: &str) -> usize {
-    FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len())
-}
-
 fn block(value: &Value, indent: usize, text: &mut String) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
-            let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
-            fields.sort_by_key(|(name, _)| rank(name));
-            for (index, (name, value)) in fields.into_iter().enumerate() {
+            let (first, others): (Vec<_>, Vec<_>) =
+                fields.iter().partition(|(name, _)| FIRST.contains(&name.as_str()));
+            let known = |wanted: &&str| first.iter().find(|(name, _)| name == wanted).copied();
+            let fields = FIRST.iter().filter_map(known).chain(others);
+            for (index, (name, value)) in fields.enumerate() {
                 if index > 0 {
                     text.push_str(&" ".repeat(indent));
                 }
