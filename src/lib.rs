@@ -16,6 +16,7 @@
 pub mod reference;
 pub mod rules;
 pub mod mapping;
+pub mod migrate;
 pub mod admission;
 pub mod config;
 pub mod snapshot;

@@ -22,6 +22,7 @@ fn run(command: Command) -> Exit {
     match command {
         Command::Help(text) | Command::Version(text) => cli::print(text),
         Command::Normalize(config) => cli::normalize::run(&config),
+        Command::Migrate(config) => cli::migrate::run(&config),
         Command::Review(config) => cli::review::run(&config),
         Command::Serve(config) => cli::serve::run(&config),
     }

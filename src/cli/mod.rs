@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+pub mod migrate;
 pub mod normalize;
 pub mod review;
 pub mod serve;

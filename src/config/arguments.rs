@@ -13,10 +13,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// The commands, as typed.
-pub(super) const COMMANDS: [&str; 4] = [SERVE, REVIEW, NORMALIZE, HELP];
+pub(super) const COMMANDS: [&str; 5] = [SERVE, REVIEW, NORMALIZE, MIGRATE, HELP];
 pub(super) const SERVE: &str = "serve";
 pub(super) const REVIEW: &str = "review";
 pub(super) const NORMALIZE: &str = "normalize";
+pub(super) const MIGRATE: &str = "migrate";
 pub(super) const HELP: &str = "help";
 
 const HELP_NAMES: [&str; 2] = ["-h", "--help"];
@@ -51,6 +52,7 @@ impl Flag {
 
 pub(super) const SERVING: &[&str] = &[SERVE];
 const REVIEWING: &[&str] = &[SERVE, REVIEW];
+const MIGRATING: &[&str] = &[MIGRATE];
 
 pub(super) static LISTEN: Flag = Flag::value("--listen", SERVING);
 pub(super) static OPS_LISTEN: Flag = Flag::value("--ops-listen", SERVING);
@@ -65,7 +67,7 @@ pub(super) static TLS_LEAF_LIFE: Flag = Flag::value("--tls-leaf-life", SERVING);
 pub(super) static TLS_SELF_PATCH_WEBHOOK: Flag = Flag::value("--tls-self-patch-webhook", SERVING);
 pub(super) static SERVICE: Flag = Flag::value("--service", SERVING);
 pub(super) static WEBHOOK_NAME: Flag = Flag::value("--webhook-name", SERVING);
-pub(super) static NAMESPACE: Flag = Flag::value("--namespace", SERVING);
+pub(super) static NAMESPACE: Flag = Flag::value("--namespace", &[SERVE, MIGRATE]);
 pub(super) static KUBECONFIG: Flag = Flag::value("--kubeconfig", SERVING);
 pub(super) static LEASE: Flag = Flag::value("--lease", SERVING);
 pub(super) static EXEMPT_NAMESPACES: Flag = Flag::value("--exempt-namespaces", REVIEWING);
@@ -77,9 +79,12 @@ pub(super) static MAX_CONNECTIONS: Flag = Flag::value("--max-connections", SERVI
 pub(super) static DRAIN: Flag = Flag::value("--drain", SERVING);
 pub(super) static LOG_FORMAT: Flag = Flag::value("--log-format", SERVING);
 pub(super) static LOG_LEVEL: Flag = Flag::value("--log-level", SERVING);
+pub(super) static VALUES: Flag = Flag::value("--values", MIGRATING);
+pub(super) static REPORT: Flag = Flag::value("--report", MIGRATING);
+pub(super) static CHECK: Flag = Flag::value("--check", MIGRATING);
 
 /// All flags but `--help` and `--version`, in the order of the help text.
-pub(super) static FLAGS: [&Flag; 34] = [
+pub(super) static FLAGS: [&Flag; 37] = [
     &LISTEN,
     &OPS_LISTEN,
     &RULES,
@@ -114,6 +119,9 @@ pub(super) static FLAGS: [&Flag; 34] = [
     &DRAIN,
     &LOG_FORMAT,
     &LOG_LEVEL,
+    &VALUES,
+    &REPORT,
+    &CHECK,
 ];
 
 /// The flag called `name`, of whatever command.
@@ -278,7 +286,8 @@ fn check_shape(command: &str, options: &[OsString]) -> Result<(), ConfigError> {
             continue;
         };
         let next = options.get(index + 1);
-        let has_value = next.is_some_and(|next| !begins_with_dash(next));
+        let is_stdin = |next: &OsStr| flag.name == CHECK.name && next == "-";
+        let has_value = next.is_some_and(|next| !begins_with_dash(next) || is_stdin(next));
         if flag.takes_value && !has_value {
             return Err(ConfigError::MissingValue { flag: flag.name, found: next.cloned() });
         }

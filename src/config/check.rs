@@ -3,6 +3,7 @@
 use super::arguments::Given;
 use super::certificates::check_tls;
 use super::flags::{Flags, ReviewFlags, ServeFlags};
+use super::migrate;
 use super::policy::check_policy;
 use super::sources::{asks_api_server, check_kubeconfig, check_sources};
 use super::write_back;
@@ -29,6 +30,7 @@ pub(super) fn check(flags: Flags) -> Result<Command, ConfigError> {
         Flags::Serve(flags) => check_serve(*flags).map(|config| Command::Serve(Box::new(config))),
         Flags::Review(flags) => check_review(*flags).map(Command::Review),
         Flags::Normalize(operands) => check_normalize(operands).map(Command::Normalize),
+        Flags::Migrate(flags) => migrate::check(*flags).map(Command::Migrate),
     }
 }
 
@@ -271,6 +273,6 @@ mod tests {
         assert_eq!(fault("--tls dev serve").0, r#"a command was expected, not "--tls""#);
         let (error, hint) = fault("server --tls dev");
         assert_eq!(error, r#"unknown command "server""#);
-        assert!(hint.contains("serve, review, normalize, help"), "{hint}");
+        assert!(hint.contains("serve, review, normalize, migrate, help"), "{hint}");
     }
 }

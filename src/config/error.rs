@@ -78,6 +78,8 @@ pub enum ConfigError {
     },
     /// `detour normalize` without a reference.
     NoReference,
+    /// `detour migrate` without a system or without files.
+    NothingToMigrate,
 }
 
 impl ConfigError {
@@ -101,6 +103,9 @@ impl ConfigError {
             Self::Invalid { expected, .. } => format!("expected {expected}"),
             Self::Missing { hint, .. } | Self::Contradiction { hint, .. } => (*hint).to_owned(),
             Self::NoReference => "write `detour normalize -- REF…`".to_owned(),
+            Self::NothingToMigrate => {
+                "write `detour migrate SYSTEM FILE…`; `detour --help` names the systems".to_owned()
+            }
         }
     }
 }
@@ -129,6 +134,7 @@ impl fmt::Display for ConfigError {
             Self::Missing { flag, .. } => write!(f, "{flag} is missing"),
             Self::Contradiction { this, that, .. } => write!(f, "{this} contradicts {that}"),
             Self::NoReference => f.write_str("no reference given"),
+            Self::NothingToMigrate => f.write_str("a system and its files were expected"),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::LogFormat;
 use super::arguments::{self, Arguments, Given, Variables};
 use super::error::ConfigError;
 use super::harbor::{self, HarborFlags};
+use super::migrate::{self, MigrateFlags};
 use super::syntax::{self, SourceName, TlsMode};
 use super::write_back::{self, WriteBackFlags};
 use log::LevelFilter;
@@ -23,6 +24,7 @@ pub(super) enum Flags {
     Serve(Box<ServeFlags>),
     Review(Box<ReviewFlags>),
     Normalize(Vec<OsString>),
+    Migrate(Box<MigrateFlags>),
 }
 
 /// The flags of `detour serve`.
@@ -82,6 +84,10 @@ pub(super) fn read(args: Vec<OsString>, variables: Variables) -> Result<Flags, C
         arguments::SERVE => Flags::Serve(Box::new(read_serve(&mut arguments)?)),
         arguments::REVIEW => Flags::Review(Box::new(read_review(&mut arguments)?)),
         arguments::NORMALIZE => return arguments.operands(command).map(Flags::Normalize),
+        arguments::MIGRATE => {
+            let flags = migrate::read(arguments)?;
+            return Ok(Flags::Migrate(Box::new(flags)));
+        }
         _ => return Ok(Flags::Help),
     };
     let unexpected = arguments.operands(command)?.into_iter().next();

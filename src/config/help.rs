@@ -14,6 +14,8 @@ Commands
   serve             answer admission reviews over HTTPS until SIGTERM
   review            answer one AdmissionReview, from stdin to stdout
   normalize REF...  print what image references mean, one JSON object a line
+  migrate SYSTEM FILE...
+                    print the rules that another system's configuration is
   help              print this text; so does --help or -h with any command
   --version, -V     print the version
 
@@ -93,7 +95,8 @@ Certificates of our own (serve --tls self)
                              [DETOUR_SERVICE] default detour
   --webhook-name NAME        the MutatingWebhookConfiguration
                              [DETOUR_WEBHOOK_NAME] default detour
-  --namespace NAME           of the Secret, the Service and the Lease
+  --namespace NAME           of the Secret, the Service and the Lease; see also
+                             migrate
                              [DETOUR_NAMESPACE] default POD_NAMESPACE, else that
                              of the service account or the kubeconfig
 
@@ -140,6 +143,19 @@ Log (serve)
                              [DETOUR_LOG_FORMAT] default auto
   --log-level LEVEL          error, warn, info, debug or trace
                              [DETOUR_LOG_LEVEL] default info
+
+Migrating (migrate)
+  SYSTEM is k8s-proxy-image-swapper, k8s-image-replacer,
+  kubernetes-image-mapper, kubernetes-mimic or imageswap-webhook; FILE what
+  configures it, or a directory that holds that.
+  --values FILE              where the chart's values are written
+                             [DETOUR_VALUES] default nowhere
+  --report FILE              where it is written what became of each line
+                             [DETOUR_REPORT] default standard error
+  --check FILE               print IMAGE, a tab and its result for each line of
+                             FILE instead of the rules; - is standard input
+                             [DETOUR_CHECK] default none
+  --namespace (above) is then that of the pods, and of objects without one.
 
 A value may follow its flag after a blank or after =. The first -- ends the
 flags: what follows it is a reference, whatever it looks like.

@@ -21,12 +21,14 @@ mod error;
 mod flags;
 mod harbor;
 mod help;
+mod migrate;
 mod syntax;
 mod write_back;
 
 pub use error::ConfigError;
 pub use harbor::{DEFAULT_HARBOR_REFRESH, HarborConfig};
 pub use help::HELP;
+pub use migrate::{Input, MigrateConfig};
 pub use write_back::{DEFAULT_LEASE, WriteBackConfig};
 
 /// What `--version` prints.
@@ -68,6 +70,8 @@ pub enum Command {
     Review(ReviewConfig),
     /// `detour normalize`
     Normalize(NormalizeConfig),
+    /// `detour migrate`
+    Migrate(MigrateConfig),
 }
 
 /// What `detour serve` needs.

@@ -10,7 +10,7 @@ mod fields;
 mod lint;
 pub mod merge;
 pub mod names;
-mod node;
+pub(crate) mod node;
 pub mod pattern;
 mod rule;
 pub mod schema;

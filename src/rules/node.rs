@@ -15,14 +15,14 @@ const DEPTH_MAX: usize = 32;
 
 /// A value and the line it starts on.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) line: u64,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) line: u64,
+    pub(crate) value: Value,
 }
 
 /// What a [`Node`] holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Number(f64),
@@ -33,15 +33,15 @@ pub(super) enum Value {
 
 /// One key of a table with its value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Field {
-    pub(super) name: String,
-    pub(super) line: u64,
-    pub(super) node: Node,
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) line: u64,
+    pub(crate) node: Node,
 }
 
 impl Value {
     /// What it is, in the words of a fault.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
@@ -58,7 +58,7 @@ impl Value {
 /// # Errors
 /// The line (0 when unknown) and the reason of the first thing that is no
 /// YAML, a duplicate key, or beyond the limits above.
-pub(super) fn read(text: &str) -> Result<Vec<Node>, (u64, String)> {
+pub(crate) fn read(text: &str) -> Result<Vec<Node>, (u64, String)> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
         duplicate_keys: DuplicateKeyPolicy::Error,

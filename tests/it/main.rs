@@ -14,6 +14,7 @@ mod reference;
 mod reference_properties;
 mod rules;
 mod mapping;
+mod migrate;
 mod admission;
 mod cli;
 mod comparison;

@@ -1,0 +1,144 @@
+//! `k8s-image-replacer`, `k8s-proxy-image-swapper` and `kubernetes-mimic`.
+
+use detour::migrate::{File, System, Verdict};
+
+use super::super::{answer, mapping, migrated, of_text, pulled, values};
+use super::{check, digest, tells};
+
+#[test]
+fn replacer_keys() {
+    let text = "docker_registry: h.example/hub/
+replace_policy:
+  docker.io: x.example
+  index.docker.io: y.example
+  registry-1.docker.io: z.example
+  quay.io: https://q.example/quay
+  quay.io/a: qa.example
+  quay.io/a/b: qab.example
+  cloudsmith: c.example
+  acme/team: team.example
+  gcr.io/x: ''
+  Not/A: n.example
+  reg.example:5000: org
+";
+    check(
+        System::ImageReplacer,
+        "config.yaml",
+        text,
+        &[
+            ("nginx", "h.example/hub/library/nginx"),
+            ("docker.io/library/nginx", "h.example/hub/library/nginx"),
+            ("acme/app", "h.example/hub/acme/app"),
+            ("docker.io/a/b/c", "x.example/a/b/c"),
+            ("registry-1.docker.io/a/b", "h.example/hub/a/b"),
+            ("cloudsmith/a", "h.example/hub/cloudsmith/a"),
+            ("cloudsmith/a/b", "c.example/a/b"),
+            ("acme/team/app", "team.example/app"),
+            ("acme/team", "h.example/hub/acme/team"),
+            ("quay.io/single", "q.example/quay/single"),
+            ("quay.io/a", "q.example/quay/a"),
+            ("quay.io/a/x", "qa.example/x"),
+            ("quay.io/a/b:1", "qa.example/b:1"),
+            ("quay.io/a/b/c", "qab.example/c"),
+            ("quay.io:443/a/b", "quay.io:443/a/b"),
+            ("gcr.io/x/y", "gcr.io/x/y"),
+            ("gcr.io/z/y", "gcr.io/z/y"),
+            ("reg.example:5000/a/b", "docker.io/org/a/b"),
+            ("ghcr.io/a/b", "ghcr.io/a/b"),
+        ],
+    );
+    for (line, verdict) in [
+        (4, Verdict::Differs),
+        (5, Verdict::Dropped),
+        (6, Verdict::Differs),
+        (11, Verdict::Differs),
+        (12, Verdict::Dropped),
+        (13, Verdict::Differs),
+    ] {
+        tells(System::ImageReplacer, "config.yaml", text, line, verdict, "");
+    }
+}
+
+#[test]
+fn swapper_lists() {
+    let digest = digest("b");
+    let text = format!(
+        "registryUrl: https://m.example/hub/\nconfig:\n  ignoreimages:\n  - nginx:1\n  - busybox@{digest}\n  \
+         - index.docker.io/library/redis\n  - localhost/app\n  - localhost:5000/app\n  - nginx\n  - acme/app\n"
+    );
+    check(
+        System::ProxyImageSwapper,
+        "values.yaml",
+        &text,
+        &[
+            ("nginx:2", "nginx:2"),
+            (&format!("nginx@{digest}"), &format!("nginx@{digest}")),
+            ("busybox", "m.example/hub/library/busybox"),
+            (&format!("busybox@{digest}"), &format!("busybox@{digest}")),
+            (&format!("busybox:1@{digest}"), &format!("m.example/hub/library/busybox:1@{digest}")),
+            ("redis", "m.example/hub/library/redis"),
+            ("localhost/app", "localhost/app"),
+            ("docker.io/localhost/app", "docker.io/localhost/app"),
+            ("acme/app:7", "acme/app:7"),
+            ("acme/app-2", "m.example/hub/acme/app-2"),
+            ("registry-1.docker.io/acme/other", "m.example/hub/acme/other"),
+        ],
+    );
+    for line in [6, 8, 9] {
+        tells(System::ProxyImageSwapper, "values.yaml", &text, line, Verdict::Dropped, "");
+    }
+    tells(System::ProxyImageSwapper, "values.yaml", &text, 1, Verdict::Differs, "scheme");
+}
+
+#[test]
+fn mimic_pairs_and_settings() {
+    let map = "kind: ConfigMap
+metadata: {name: mirrors, namespace: n}
+data:
+  docker.io: org/hub
+  index.docker.io: i.example
+  quay.io: q.example/
+  localhost: l.example
+  myhost: x.example
+  gcr.io: ''
+";
+    let env = "MIMIC_KUBERNETES_CONFIGMAP=mirrors\nMIMIC_LISTENPORT=9443\nMIMIC_LOGLEVEL=panic\nMIMIC_LOGFORMAT=xml\n\
+               MIMIC_WATCHMIRRORS=false\nMIMIC_HARBOR_API_HOST=h.example\n";
+    let files = [
+        File { name: "env".to_owned(), text: env.to_owned() },
+        File { name: "configmap.yaml".to_owned(), text: map.to_owned() },
+    ];
+    let migration = migrated(System::Mimic, &files);
+    let mapping = mapping(&migration);
+    for (image, expected) in [
+        ("nginx", "docker.io/org/hub/library/nginx"),
+        ("registry-1.docker.io/a/b", "docker.io/org/hub/a/b"),
+        ("docker.io/org/hub/library/nginx", "docker.io/org/hub/library/nginx"),
+        ("quay.io/a", "q.example/a"),
+        ("quay.io:443/a", "quay.io:443/a"),
+        ("localhost/a", "l.example/a"),
+        ("gcr.io/a", "gcr.io/a"),
+    ] {
+        assert_eq!(pulled(&answer(&mapping, image, "default")), pulled(expected), "{image}");
+    }
+    let values = values(&migration);
+    assert_eq!(values["ports"]["admission"], 9443);
+    assert_eq!(values["server"], serde_json::json!({"logLevel": "error", "logFormat": "text"}));
+    assert_eq!(values["sources"], serde_json::Value::Null);
+}
+
+#[test]
+fn mimic_asks_harbor_with_an_account_that_nobody_is_told() {
+    let env = "MIMIC_HARBOR_ENABLED=true\nMIMIC_HARBOR_API_HOST=h.example:8443\n\
+               MIMIC_HARBOR_ROBOT_USERNAME=robot$m\nMIMIC_HARBOR_ROBOT_PASSWORD=hunter2\n";
+    let migration = of_text(System::Mimic, "env", env);
+    let values = values(&migration);
+    let harbor = serde_json::json!({
+        "url": "https://h.example:8443",
+        "existingSecret": "detour-harbor",
+    });
+    assert_eq!(values["sources"]["harbor"], harbor);
+    let report: String = migration.report.iter().map(ToString::to_string).collect();
+    assert!(!report.contains("hunter2") && !migration.values.contains("hunter2"), "{report}");
+    assert!(report.contains("MIMIC_HARBOR_ROBOT_PASSWORD=… | becomes"), "{report}");
+}
