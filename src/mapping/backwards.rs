@@ -106,7 +106,10 @@ fn expression(parts: &[Part], places_version: bool) -> String {
         let piece = match part {
             Part::Literal(literal) => {
                 // The colon of a port stands before the first slash.
-                let path = if name.len() > 1 { 0 } else { literal.find('/').unwrap_or(0) };
+                let path = match name.contains('/') {
+                    true => 0,
+                    false => literal.find('/').unwrap_or(literal.len()),
+                };
                 match literal[path..].find([':', '@']) {
                     Some(at) if version.is_none() => {
                         name += &regex::escape(&literal[..path + at]);
@@ -116,7 +119,7 @@ fn expression(parts: &[Part], places_version: bool) -> String {
                     _ => regex::escape(literal),
                 }
             }
-            Part::Field(Field::Registry) if name.len() > 1 => HOST.to_owned(),
+            Part::Field(Field::Registry) if name.contains('/') => HOST.to_owned(),
             Part::Field(Field::Registry) => REGISTRY.to_owned(),
             Part::Field(Field::Repository | Field::Short) => "[!-9;-?A-~]+".to_owned(),
             Part::Field(Field::Rest) => "[!-9;-?A-~]*".to_owned(),

@@ -81,7 +81,7 @@ fn fill(template: &Template, image: &Reference, matched: &Matched<'_>) -> Option
     for part in &template.parts {
         text.push_str(match part {
             Part::Literal(literal) => literal,
-            Part::Field(field) if !text.is_empty() && has_port(*field, image, matched) => {
+            Part::Field(field) if text.contains('/') && has_port(*field, image, matched) => {
                 return None;
             }
             Part::Field(field) => value(*field, image, matched)?,

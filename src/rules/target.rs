@@ -153,20 +153,18 @@ impl Template {
             Some(path) => split_parts(&format!("{}{path}", reference::DEFAULT_REGISTRY), usage)?,
             None => split_parts(text, usage)?,
         };
-        let head_is_registry = match parts.first() {
-            Some(Part::Field(Field::Registry)) => {
-                matches!(parts.get(1), Some(Part::Literal(next)) if next.starts_with('/'))
-            }
-            Some(Part::Literal(head)) if head.contains('/') => {
-                check_head(head, "target")?;
-                true
-            }
-            _ => false,
+        let literal = match parts.first() {
+            Some(Part::Literal(head)) if head.contains('/') => Some(head),
+            _ => None,
         };
-        if !head_is_registry {
+        if let Some(head) = literal {
+            check_head(head, "target")?;
+        } else if !head_is_registry(&parts) {
             return Err(TargetError {
                 what: format!("target {text:?} does not start with a registry"),
-                hint: "start with a literal registry and a slash, or with {registry}/".to_owned(),
+                hint: "start with a literal registry and a slash, with {registry}/, or with text \
+                       that is a registry with what is filled in"
+                    .to_owned(),
             });
         }
         let template = Self { text: text.to_owned(), parts };
@@ -184,6 +182,8 @@ impl Template {
                 Part::Field(Field::Registry) => "registry.example",
                 Part::Field(Field::Digest) => SAMPLE_DIGEST,
                 Part::Field(Field::Group(_)) if sample.contains('@') => return Ok(()),
+                // A digit may be a port.
+                Part::Field(_) if !sample.contains('/') => "1",
                 Part::Field(_) => "a",
             });
         }
@@ -192,6 +192,33 @@ impl Template {
             hint: "write registry/path with placeholders in the path, tag or digest".to_owned(),
         })
     }
+}
+
+/// Whether the parts before the first slash are a registry whatever the image
+/// is: `{registry}` alone, text that is joined to it (`mirror-{registry}/`), or a
+/// literal one with a port (`mirror.example.com:{1}/`).
+fn head_is_registry(parts: &[Part]) -> bool {
+    let mut sample = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        match part {
+            Part::Literal(text) => match text.split_once('/') {
+                Some((end, _)) => {
+                    sample.push_str(end);
+                    let alone = index == 1 && end.is_empty();
+                    let begins = matches!(parts[0], Part::Literal(_));
+                    let is_registry =
+                        reference::looks_like_registry(&sample) && reference::is_registry(&sample);
+                    return is_registry && (alone || begins);
+                }
+                None => sample.push_str(text),
+            },
+            Part::Field(Field::Registry) => sample.push_str("registry.example"),
+            // Only as a port: the name of an image must not choose the host.
+            Part::Field(_) if sample.ends_with(':') => sample.push('1'),
+            Part::Field(_) => return false,
+        }
+    }
+    false
 }
 
 const SAMPLE_DIGEST: &str =

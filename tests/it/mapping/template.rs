@@ -1,6 +1,6 @@
 //! Targets with placeholders.
 
-use super::{check_rule, digest};
+use super::{check, check_rule, digest, of_rules};
 
 #[test]
 fn each_placeholder_stands_for_its_part() {
@@ -165,5 +165,29 @@ fn a_port_never_becomes_a_tag() {
     check_rule(
         "regex: \"([^:]+):([0-9]+)/(.+)\", to: \"m.example/{1}-{2}/{3}\"",
         &[("quay.io:443/a:1", "m.example/quay.io-443/a:1")],
+    );
+}
+
+#[test]
+fn a_head_may_be_put_together() {
+    let prefixed = of_rules(&["regex: '.+', to: 'mirror-{registry}/{repository}'"]);
+    check(
+        &prefixed,
+        &[
+            ("quay.io/a/b:1", "rewritten default#rules[0] mirror-quay.io/a/b:1"),
+            ("reg:5000/a", "rewritten default#rules[0] mirror-reg:5000/a"),
+            ("mirror-quay.io/a/b:1", "already-there default#rules[0] -"),
+            ("mirror-reg:5000/a", "already-there default#rules[0] -"),
+            ("localhost/a", "invalid-result default#rules[0] -"),
+        ],
+    );
+    let ported = of_rules(&["regex: 'a\\.example:([0-9]+)/(.+)', to: 'b.example:{1}/{2}'"]);
+    check(
+        &ported,
+        &[
+            ("a.example:81/x/y:1", "rewritten default#rules[0] b.example:81/x/y:1"),
+            ("b.example:81/x/y:1", "already-there default#rules[0] -"),
+            ("b.example/x/y:1", "no-rule - -"),
+        ],
     );
 }

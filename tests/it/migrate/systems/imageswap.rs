@@ -60,8 +60,7 @@ kept.spared.example::k.example
             ("quay.io/lan.example/a", "quay.example/lan.example/a"),
             ("ghcr.io/a:lan.example", "d.example/a:lan.example"),
             ("kept.spared.example/a", "k.example/a"),
-            // A host of text and a part of the image is no target.
-            ("kept.spared.example:1/a", "kept.spared.example:1/a"),
+            ("kept.spared.example:1/a", "k.example:1/a"),
             ("pinned:1", "pins.example/p:9"),
             ("docker.io/library/pinned:1", "pins.example/p:9"),
             ("pinned:2", "official.example/pinned:2"),
