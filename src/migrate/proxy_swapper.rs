@@ -96,11 +96,9 @@ fn read_values(
                 "Detour has an image of its own: see the chart's image",
             ),
             "caBundle" | "tlsdirpath" => certificate(draft, &origin),
-            "enableMutatingWebhook" if value == "false" => draft.tell(
-                &origin,
-                Verdict::NoEqual,
-                "the chart always renders its webhook configuration; observe: true changes nothing",
-            ),
+            "enableMutatingWebhook" if value == "false" => {
+                draft.set(&origin, &["webhook", "create"], false);
+            }
             "enableDebug" | "enableMutatingWebhook" | "securityContext" => {
                 draft.tell(&origin, Verdict::Dropped, "that is how the chart is anyway");
             }

@@ -135,7 +135,8 @@ fn read_variable(draft: &mut Draft, config: &mut Config, setting: Setting) {
             draft.tell(&origin, Verdict::Dropped, "Detour does not need it");
         }
         "IMAGESWAP_DISABLE_AUTO_MWC" => {
-            let text = "the chart owns the webhook configuration; Detour writes only its caBundle";
+            let text = "the chart owns the webhook configuration; where somebody else does, set \
+                        webhook.create: false and tls.self.patchWebhook: false";
             draft.tell(&origin, Verdict::NoEqual, text);
         }
         "IMAGESWAP_CSR_SIGNER_NAME" | "imageswap_tls_secret_name" => {
