@@ -8,6 +8,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use bumpalo::Bump;
+use detour::admission::admit;
 use detour::mapping::Mapping;
 use detour::mapping::policy::Policy;
 use detour::mapping::scope::Pod;
@@ -42,7 +44,8 @@ fn main() {
             let rules = number(rules);
             measured_decide(&mapping(targets, rules), &images(rules));
         }
-        _ => panic!("usage: instructions [parse SHAPE BYTES | decide TARGETS RULES]"),
+        ["admit", path] => admit_warm(&std::fs::read(path).expect("a review"), &one_rule()),
+        _ => panic!("usage: instructions [parse SHAPE BYTES | decide TARGETS RULES | admit FILE]"),
     }
 }
 
@@ -79,10 +82,33 @@ fn measured_parse(text: &str) {
 
 #[inline(never)]
 fn measured_decide(mapping: &Mapping, images: &[String]) {
+    let mut arena = Bump::new();
     let pod = Pod { namespace: "web", ..Pod::default() };
     for image in images {
-        black_box(mapping.decide(black_box(image), &pod));
+        black_box(mapping.decide(black_box(image), &pod, &arena));
+        arena.reset();
     }
+}
+
+#[inline(never)]
+fn measured_admit(review: &[u8], mapping: &Mapping, arena: &Bump) {
+    let _ = black_box(admit(black_box(review), mapping, arena));
+}
+
+/// Admits as a connection does that has admitted the same before.
+fn admit_warm(review: &[u8], mapping: &Mapping) {
+    let mut arena = Bump::new();
+    let _ = black_box(admit(review, mapping, &arena));
+    arena.reset();
+    measured_admit(review, mapping, &arena);
+}
+
+/// All of Docker Hub goes to a mirror.
+fn one_rule() -> Mapping {
+    let text = "apiVersion: detour.dev/v1alpha1\nkind: ClusterImageMap\nmetadata: {name: m}\n\
+                spec: {rules: [{prefix: docker.io, to: mirror.example.com/dockerhub}]}\n";
+    let text = Text { name: "rules.yaml".to_owned(), content: text.to_owned() };
+    Mapping::new(merge(load(Source::File, &[text]).maps), Policy::default())
 }
 
 /// A text of this many bytes that the parser has to read to its end.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Counts instructions under callgrind: of Reference::parse per byte and of
-# Mapping::decide per image, each with its ratio to the smallest case.
+# Mapping::decide per image, each with its ratio to the smallest case, and of
+# admit on each recorded review.
 # Needs valgrind. Prints Markdown tables.
 set -eu
 cd "$(dirname "$0")/.."
@@ -41,6 +42,17 @@ for shape in host path hyphens; do
         first=${first:-$per_byte}
         echo "| $shape | $bytes | $instructions | $per_byte | $(ratio "$per_byte" "$first" 2) |"
     done
+done
+
+echo
+echo '| admit | bytes | instructions | per byte |'
+echo '|---|---:|---:|---:|'
+for review in benches/data/review.json tests/data/reviews/*.json; do
+    count measured_admit admit "$review"
+    instructions=$(counted 'I *refs')
+    bytes=$(wc -c <"$review")
+    per_byte=$(ratio "$instructions" "$bytes" 1)
+    echo "| $(basename "$review" .json) | $bytes | $instructions | $per_byte |"
 done
 
 images=4000

@@ -13,6 +13,7 @@
 //! ```
 //!
 //! `ARCHITECTURE.md` has the code map, the invariants and the decisions.
+mod arena;
 pub mod reference;
 pub mod rules;
 pub mod mapping;

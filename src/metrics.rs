@@ -8,6 +8,7 @@ pub mod sources;
 pub mod write_back;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub struct AdmissionLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ImageLabels {
     /// The map that decided; empty when none did.
-    pub map: String,
+    pub map: Arc<str>,
     /// The reason of the decision.
     pub reason: &'static str,
 }
@@ -52,6 +53,7 @@ pub struct Metrics {
     admissions: Family<AdmissionLabels, Counter>,
     images: Family<ImageLabels, Counter>,
     observed: Family<ImageLabels, Counter>,
+    no_map: Arc<str>,
     seconds: Histogram,
     rules: Gauge,
     connections: Gauge<i64>,
@@ -71,6 +73,7 @@ impl Default for Metrics {
             admissions: Family::default(),
             images: Family::default(),
             observed: Family::default(),
+            no_map: Arc::default(),
             seconds: Histogram::new(BUCKETS),
             rules: Gauge::default(),
             connections: Gauge::default(),
@@ -119,13 +122,15 @@ impl Metrics {
     }
 
     /// Counts an image that was decided on.
-    pub fn image(&self, map: &str, reason: &'static str) {
-        self.images.get_or_create(&ImageLabels { map: map.to_owned(), reason }).inc();
+    pub fn image(&self, map: Option<&Arc<str>>, reason: &'static str) {
+        let map = Arc::clone(map.unwrap_or(&self.no_map));
+        self.images.get_or_create(&ImageLabels { map, reason }).inc();
     }
 
     /// Counts what a map in Observe would have done.
-    pub fn observed(&self, map: &str, reason: &'static str) {
-        self.observed.get_or_create(&ImageLabels { map: map.to_owned(), reason }).inc();
+    pub fn observed(&self, map: &Arc<str>, reason: &'static str) {
+        let map = Arc::clone(map);
+        self.observed.get_or_create(&ImageLabels { map, reason }).inc();
     }
 
     /// Counts a panic.

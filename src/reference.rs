@@ -7,7 +7,16 @@
 //! holds what that implementation makes of 406 inputs.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod grammar;
+
+use std::borrow::Cow;
 use std::fmt;
+
+use bumpalo::Bump;
+
+use crate::arena::join;
+use grammar::{Parts, REPOSITORY_BYTES_MAX, split_at_mark};
+pub use grammar::{is_image_id, is_registry, is_repository, looks_like_registry};
 
 /// The registry that a name without one belongs to.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
@@ -15,73 +24,70 @@ pub const DEFAULT_REGISTRY: &str = "docker.io";
 pub const OFFICIAL_NAMESPACE: &str = "library";
 /// An older name of [`DEFAULT_REGISTRY`], folded into it.
 pub const LEGACY_REGISTRY: &str = "index.docker.io";
-/// Longest repository path in bytes; the registry does not count
-/// (`RepositoryNameTotalLengthMax`).
-const REPOSITORY_BYTES_MAX: usize = 255;
-/// Longest tag in bytes.
-const TAG_BYTES_MAX: usize = 128;
 
 /// A parsed image reference in normal form.
 ///
-/// Holds one string, `registry/repository[:tag][@digest]`, and where its parts
+/// Holds one text, `registry/repository[:tag][@digest]`, and where its parts
 /// end. Two references are equal when they name the same thing; no tag is
 /// added where none was written.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Reference {
-    text: String,
+pub struct Reference<'a> {
+    text: Cow<'a, str>,
     registry_end: usize,
     name_end: usize,
     tag_end: usize,
 }
 
-impl Reference {
+impl Reference<'static> {
     /// Parses `input` as it stands in a pod: no trimming, no scheme.
     ///
     /// Takes time linear in the input and allocates once, the normal form.
     pub fn parse(input: &str) -> Result<Self, ReferenceError> {
-        if input.is_empty() {
-            return Err(ReferenceError::Empty);
+        let parts = Parts::of(input)?;
+        Ok(parts.joined(Cow::Owned(parts.pieces().concat())))
+    }
+}
+
+impl<'a> Reference<'a> {
+    /// As [`Reference::parse`], with the normal form in `arena` where it is
+    /// not the input itself.
+    pub fn parse_in(input: &'a str, arena: &'a Bump) -> Result<Self, ReferenceError> {
+        let parts = Parts::of(input)?;
+        let text = match parts.is_joined_in(input) {
+            true => input,
+            false => join(&parts.pieces(), arena),
+        };
+        Ok(parts.joined(Cow::Borrowed(text)))
+    }
+
+    /// The image of the same tag and digest at `base/rest`, where `base` is a
+    /// registry with or without a path, and `rest` more segments of a path;
+    /// none when the path is too long.
+    pub(crate) fn moved<'b>(
+        &self,
+        base: &str,
+        rest: &str,
+        arena: &'b Bump,
+    ) -> Option<Reference<'b>> {
+        let version = &self.text[self.name_end..];
+        let text = join(&[base, "/", rest, version], arena);
+        let (registry, _) = split_at_mark(base, b'/');
+        if matches!(registry, DEFAULT_REGISTRY | LEGACY_REGISTRY) {
+            // Its normal form may be another.
+            return Reference::parse_in(text, arena).ok();
         }
-        if is_image_id(input) {
-            return Err(ReferenceError::ImageId);
-        }
-        let (registry, remainder) = split_registry(input);
-        let (named, digest) = split_at_mark(remainder, '@');
-        let (path, tag) = split_at_mark(named, ':');
-        if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Err(ReferenceError::UppercaseRepository);
-        }
-        if !is_repository(path) {
-            return Err(ReferenceError::InvalidRepository);
-        }
-        // The grammar's registry is optional: a first segment that cannot be
-        // one (`foo_bar.com`) still reads as part of the path.
-        let has_registry = is_registry(registry);
-        if !has_registry && !is_repository(registry) {
-            return Err(ReferenceError::InvalidRegistry);
-        }
-        if tag.is_some_and(|tag| !is_tag(tag)) {
-            return Err(ReferenceError::InvalidTag);
-        }
-        digest.map_or(Ok(()), check_digest)?;
-        let official = registry == DEFAULT_REGISTRY && !path.contains('/');
-        let namespace = if official { OFFICIAL_NAMESPACE } else { "" };
-        let name_end = registry.len() + 1 + part_bytes(namespace) + path.len();
-        let registry_end = if has_registry { registry.len() } else { 0 };
-        let repository_start = if has_registry { registry_end + 1 } else { 0 };
-        if name_end - repository_start > REPOSITORY_BYTES_MAX {
-            return Err(ReferenceError::RepositoryTooLong);
-        }
-        let tag_end = name_end + tag.map_or(0, part_bytes);
-        let mut text = String::with_capacity(tag_end + digest.map_or(0, part_bytes));
-        text.extend([registry, "/"]);
-        if official {
-            text.extend([OFFICIAL_NAMESPACE, "/"]);
-        }
-        text.push_str(path);
-        text.extend(tag.into_iter().flat_map(|tag| [":", tag]));
-        text.extend(digest.into_iter().flat_map(|digest| ["@", digest]));
-        Ok(Self { text, registry_end, name_end, tag_end })
+        let (registry_end, name_end) = (registry.len(), base.len() + 1 + rest.len());
+        let tag_end = text.len() - (self.text.len() - self.tag_end);
+        let is_too_long = name_end - registry_end > REPOSITORY_BYTES_MAX + 1;
+        let moved = Reference { text: Cow::Borrowed(text), registry_end, name_end, tag_end };
+        (!is_too_long).then_some(moved)
+    }
+
+    /// This reference without a text of its own.
+    pub fn borrowed(&self) -> Reference<'_> {
+        let Self { text, registry_end, name_end, tag_end } = self;
+        let text = Cow::Borrowed(&**text);
+        Reference { text, registry_end: *registry_end, name_end: *name_end, tag_end: *tag_end }
     }
 
     /// Host and port, such as `docker.io` or `[::1]:5000`; empty for the odd
@@ -119,13 +125,13 @@ impl Reference {
     }
 }
 
-impl fmt::Display for Reference {
+impl fmt::Display for Reference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl fmt::Debug for Reference {
+impl fmt::Debug for Reference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reference")
             .field("registry", &self.registry())
@@ -176,104 +182,3 @@ impl fmt::Display for ReferenceError {
 }
 
 impl std::error::Error for ReferenceError {}
-
-/// Whether `text` is a bare image id: 64 lower-case hexadecimal digits.
-pub fn is_image_id(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(is_lower_hex)
-}
-
-/// Whether the first segment of a name is read as a registry: it has a `.` or
-/// a `:` or an upper-case letter, or is `localhost`.
-pub fn looks_like_registry(segment: &str) -> bool {
-    segment == "localhost"
-        || segment.bytes().any(|byte| matches!(byte, b'.' | b':') || byte.is_ascii_uppercase())
-}
-
-/// Whether `text` is a host with an optional port: dot-separated components
-/// of letters, digits and inner hyphens, or an IPv6 address in brackets.
-pub fn is_registry(text: &str) -> bool {
-    let (is_host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
-        Some((address, port)) => (is_ipv6_text(address), port),
-        None => {
-            let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-            (host.split('.').all(is_host_component), port)
-        }
-    };
-    let is_port = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
-}
-
-/// Whether `text` is a path of a registry: segments of lower-case letters and
-/// digits, with `.`, `_`, `__` or hyphens between them.
-pub fn is_repository(text: &str) -> bool {
-    text.split('/').all(|segment| {
-        let bytes = segment.as_bytes();
-        bytes.first().copied().is_some_and(is_lower_alphanumeric)
-            && bytes.last().copied().is_some_and(is_lower_alphanumeric)
-            && bytes.split(|byte| is_lower_alphanumeric(*byte)).all(is_separator)
-    })
-}
-
-fn split_registry(input: &str) -> (&str, &str) {
-    match input.split_once('/') {
-        Some((LEGACY_REGISTRY, remainder)) => (DEFAULT_REGISTRY, remainder),
-        Some((first, remainder)) if looks_like_registry(first) => (first, remainder),
-        _ => (DEFAULT_REGISTRY, input),
-    }
-}
-
-fn split_at_mark(text: &str, mark: char) -> (&str, Option<&str>) {
-    match text.split_once(mark) {
-        Some((before, after)) => (before, Some(after)),
-        None => (text, None),
-    }
-}
-
-/// Bytes of a part with the mark that joins it; none for an empty part.
-fn part_bytes(part: &str) -> usize {
-    if part.is_empty() { 0 } else { part.len() + 1 }
-}
-
-fn is_separator(run: &[u8]) -> bool {
-    matches!(run, b"" | b"." | b"_" | b"__") || run.iter().all(|byte| *byte == b'-')
-}
-
-fn is_host_component(component: &str) -> bool {
-    let bytes = component.as_bytes();
-    bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-}
-
-fn is_ipv6_text(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':')
-}
-
-fn is_tag(tag: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    tag.len() <= TAG_BYTES_MAX
-        && tag.bytes().next().is_some_and(word)
-        && tag.bytes().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
-}
-
-fn check_digest(digest: &str) -> Result<(), ReferenceError> {
-    let (algorithm, hex) = digest.split_once(':').ok_or(ReferenceError::InvalidDigest)?;
-    let hex_bytes = match algorithm {
-        "sha256" => 64,
-        "sha384" => 96,
-        "sha512" => 128,
-        _ => return Err(ReferenceError::UnsupportedDigest),
-    };
-    match hex.len() == hex_bytes && hex.bytes().all(is_lower_hex) {
-        true => Ok(()),
-        false => Err(ReferenceError::InvalidDigest),
-    }
-}
-
-fn is_lower_hex(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-}
-
-fn is_lower_alphanumeric(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'z')
-}

@@ -1,104 +1,270 @@
-//! The pieces of JSON that a review is read from: borrowed, and strict where
-//! serde is lenient.
+//! What a review is read from: borrowed JSON, read forwards once, strict
+//! where types are wrong.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use bumpalo::Bump;
+use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
 
-/// A JSON string, borrowed where it has no escapes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Text<'b>(pub(super) Cow<'b, str>);
+use super::scan::{self, DEPTH_MAX, END};
 
-impl Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
+/// Reads one text from its start to its end.
+///
+/// A fault in the text or a value of another type ends the reading: from then
+/// on there is none of whatever is asked for. What was skipped is checked as
+/// well.
+pub(super) struct Reader<'b> {
+    text: &'b str,
+    /// What was not read yet.
+    rest: &'b [u8],
+    /// Arrays and objects that are open.
+    depth: u32,
+    arena: &'b Bump,
+    mismatch: Option<Mismatch>,
 }
 
-impl<'de: 'b, 'b> Deserialize<'de> for Text<'b> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
+/// A value that should be something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mismatch {
+    /// The offset of its first byte.
+    pub(super) at: usize,
+    /// What it should be.
+    pub(super) expected: &'static str,
 }
 
-/// A JSON object of strings, in its order, with no key twice; null reads as
-/// the empty string, as in Go.
-#[derive(Debug, Default)]
-pub(super) struct Pairs<'b>(pub(super) Vec<(Text<'b>, Text<'b>)>);
-
-impl<'de: 'b, 'b> Deserialize<'de> for Pairs<'b> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PairsVisitor;
-        impl<'de> Visitor<'de> for PairsVisitor {
-            type Value = Pairs<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of strings")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some((key, value)) = map.next_entry::<_, Option<_>>()? {
-                    pairs.push((key, value.unwrap_or(Text(Cow::Borrowed("")))));
-                }
-                match has_a_key_twice(&pairs) {
-                    true => Err(A::Error::custom("a key is there twice")),
-                    false => Ok(Pairs(pairs)),
-                }
-            }
-        }
-        deserializer.deserialize_map(PairsVisitor)
-    }
-}
-
-fn has_a_key_twice(pairs: &[(Text<'_>, Text<'_>)]) -> bool {
-    let mut keys: Vec<&str> = pairs.iter().map(|(key, _)| &**key).collect();
-    keys.sort_unstable();
-    keys.windows(2).any(|two| two[0] == two[1])
-}
-
-/// A struct read from a JSON object only: serde would take an array as well,
-/// and a path into it would not apply.
+/// A field of an object: null is absent, and a second one is a fault, for
+/// readers differ in which of two they take.
 #[derive(Debug)]
-pub(super) struct Strict<T>(pub(super) T);
+pub(super) struct Once<T> {
+    is_seen: bool,
+    value: Option<T>,
+}
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Strict<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct StrictVisitor<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for StrictVisitor<T> {
-            type Value = Strict<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Strict<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Strict)
-            }
-        }
-        deserializer.deserialize_map(StrictVisitor(PhantomData))
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Self { is_seen: false, value: None }
     }
+}
+
+impl<T> Once<T> {
+    /// The value, if it is there and not null.
+    pub(super) fn into_value(self) -> Option<T> {
+        self.value
+    }
+}
+
+impl<T> Deref for Once<T> {
+    type Target = Option<T>;
+
+    fn deref(&self) -> &Option<T> {
+        &self.value
+    }
+}
+
+/// An object of strings, in its order, with no key twice; null reads as the
+/// empty string, as in Go.
+pub(super) type Pairs<'b> = &'b [(&'b str, &'b str)];
+
+impl<'b> Reader<'b> {
+    /// A reader of the whole text.
+    pub(super) fn new(text: &'b str, arena: &'b Bump) -> Self {
+        Self { text, rest: text.as_bytes(), depth: 0, arena, mismatch: None }
+    }
+
+    /// Checks that nothing follows what was read.
+    pub(super) fn end(&self) -> Option<()> {
+        match scan::token(self.rest) {
+            (END, []) => Some(()),
+            _ => None,
+        }
+    }
+
+    /// The value that ended the reading; none when the text is not JSON.
+    pub(super) fn found_mismatch(&self) -> Option<Mismatch> {
+        self.mismatch
+    }
+
+    /// Skips a value.
+    pub(super) fn skip(&mut self) -> Option<()> {
+        self.rest = scan::value(self.rest, self.depth)?;
+        Some(())
+    }
+
+    /// Reads a field's value.
+    pub(super) fn once<T>(
+        &mut self,
+        field: &mut Once<T>,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<()> {
+        if field.is_seen {
+            return self.mismatch("no field twice");
+        }
+        *field = Once { is_seen: true, value: self.nullable(read)? };
+        Some(())
+    }
+
+    fn nullable<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        match self.peek() {
+            // No other value starts with it, and skipping checks the rest.
+            b'n' => self.skip().map(|()| None),
+            _ => read(self).map(Some),
+        }
+    }
+
+    /// Reads an object: `field` is called with each key and reads its value.
+    pub(super) fn object(
+        &mut self,
+        mut field: impl FnMut(&mut Self, &'b str) -> Option<()>,
+    ) -> Option<()> {
+        self.open(b'{', "an object")?;
+        if !self.take(b'}') {
+            loop {
+                let key = self.string("a key")?;
+                self.rest = scan::colon(self.rest)?;
+                field(self, key)?;
+                if !self.take(b',') {
+                    break;
+                }
+            }
+            self.close(b'}')?;
+        }
+        self.depth -= 1;
+        Some(())
+    }
+
+    /// Reads an array whose items may be null.
+    pub(super) fn list<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<&'b [Option<T>]> {
+        self.open(b'[', "an array")?;
+        let mut items = ArenaVec::new_in(self.arena);
+        if !self.take(b']') {
+            loop {
+                items.push(self.nullable(&mut item)?);
+                if !self.take(b',') {
+                    break;
+                }
+            }
+            self.close(b']')?;
+        }
+        self.depth -= 1;
+        Some(items.into_bump_slice())
+    }
+
+    /// Reads a string.
+    pub(super) fn text(&mut self) -> Option<&'b str> {
+        self.string("a string")
+    }
+
+    /// Reads `true` or `false`.
+    pub(super) fn flag(&mut self) -> Option<bool> {
+        let flag = match self.peek() {
+            b't' => true,
+            b'f' => false,
+            _ => return self.mismatch("true or false"),
+        };
+        self.skip().map(|()| flag)
+    }
+
+    /// Reads an object of strings.
+    pub(super) fn pairs(&mut self) -> Option<Pairs<'b>> {
+        let mut pairs = ArenaVec::new_in(self.arena);
+        self.object(|reader, key| {
+            let value = reader.nullable(Self::text)?.unwrap_or_default();
+            pairs.push((key, value));
+            Some(())
+        })?;
+        let mut keys = ArenaVec::from_iter_in(pairs.iter().map(|(key, _)| *key), self.arena);
+        keys.sort_unstable();
+        match keys.windows(2).any(|two| two[0] == two[1]) {
+            true => self.mismatch("no key twice"),
+            false => Some(pairs.into_bump_slice()),
+        }
+    }
+
+    /// Keeps a value as long as what was read.
+    pub(super) fn keep<T>(&self, value: T) -> &'b T {
+        self.arena.alloc(value)
+    }
+
+    fn string(&mut self, expected: &'static str) -> Option<&'b str> {
+        if !self.take(b'"') {
+            return self.mismatch(expected);
+        }
+        let start = self.at();
+        let special = scan::plain(self.rest);
+        self.rest = scan::string(special)?;
+        let inside = &self.text[start..self.at() - 1];
+        match special.first() {
+            Some(b'"') => Some(inside),
+            _ => unescaped(inside, self.arena),
+        }
+    }
+
+    fn open(&mut self, bracket: u8, expected: &'static str) -> Option<()> {
+        if !self.take(bracket) {
+            return self.mismatch(expected);
+        }
+        self.depth += 1;
+        (self.depth <= DEPTH_MAX).then_some(())
+    }
+
+    fn close(&mut self, bracket: u8) -> Option<()> {
+        self.take(bracket).then_some(())
+    }
+
+    /// Goes over the next byte if it is this one.
+    fn take(&mut self, byte: u8) -> bool {
+        let (next, behind) = scan::token(self.rest);
+        let is_next = next == byte;
+        if is_next {
+            self.rest = behind;
+        }
+        is_next
+    }
+
+    /// The next byte that is no white space; [`END`] where there is none.
+    fn peek(&self) -> u8 {
+        scan::token(self.rest).0
+    }
+
+    fn at(&self) -> usize {
+        self.text.len() - self.rest.len()
+    }
+
+    /// Ends the reading at a value, if there is one, of another type.
+    fn mismatch<T>(&mut self, expected: &'static str) -> Option<T> {
+        let is_value = self.peek() != END;
+        self.mismatch = is_value.then(|| Mismatch { at: self.at(), expected });
+        None
+    }
+}
+
+/// The text of a string whose escapes were checked.
+fn unescaped<'b>(text: &str, arena: &'b Bump) -> Option<&'b str> {
+    let mut out = ArenaString::with_capacity_in(text.len(), arena);
+    let mut rest = text;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let mut behind = escape.chars();
+        out.push(match behind.next() {
+            Some('u') => {
+                let digits = behind.as_str();
+                let (character, left) = scan::unicode_escape(digits.as_bytes())?;
+                behind = digits[digits.len() - left.len()..].chars();
+                character
+            }
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some(itself) => itself,
+            None => return None,
+        });
+        rest = behind.as_str();
+    }
+    out.push_str(rest);
+    Some(out.into_bump_str())
 }

@@ -5,21 +5,31 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod json;
+mod originals;
 mod patch;
 mod pod;
 mod pull_secrets;
 mod records;
 mod review;
+mod scan;
+mod write;
 
-use serde::Serialize;
+use std::fmt;
 
+use bumpalo::Bump;
+use bumpalo::collections::Vec as ArenaVec;
+use serde::{Serialize, Serializer};
+
+use crate::arena::join;
 use crate::mapping::policy::Policy;
 use crate::mapping::reason::Reason;
-use crate::mapping::{Decision, Mapping};
+use crate::mapping::{Decision, Mapping, RuleId};
+use crate::reference::Reference;
+use json::Pairs;
+use originals::Originals;
 use patch::Patch;
 use pod::{Extent, Field, Subject};
 use pull_secrets::PullSecrets;
-use records::Originals;
 use review::{Request, Response, Review};
 
 pub use pod::List;
@@ -28,36 +38,36 @@ pub use review::Undecodable;
 
 /// The answer to a review, and what it came from.
 #[derive(Debug)]
-pub struct Admitted {
+pub struct Admitted<'r> {
     /// The AdmissionReview to send back.
     pub body: Vec<u8>,
     /// What was decided, for the log and the metrics.
-    pub outcome: Outcome,
+    pub outcome: Outcome<'r>,
 }
 
 /// What was decided on a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcome<'r> {
     /// `request.uid`
-    pub uid: String,
+    pub uid: &'r str,
     /// The object's kind.
-    pub kind: String,
+    pub kind: &'r str,
     /// The namespace of the request.
-    pub namespace: String,
+    pub namespace: &'r str,
     /// The object's name, or its `generateName` while it has none.
-    pub name: String,
+    pub name: &'r str,
     /// `CREATE`, `UPDATE` or another operation.
-    pub operation: String,
+    pub operation: &'r str,
     /// Whether nothing will be stored.
     pub dry_run: bool,
     /// What the request is to us.
     pub handling: Handling,
     /// Every image field that counts in this request.
-    pub images: Vec<ImageOutcome>,
+    pub images: &'r [ImageOutcome<'r>],
     /// What became of the annotation with the originals.
     pub recorded: Recorded,
     /// Pull secrets that were added, or that an update got back.
-    pub pull_secrets: Vec<String>,
+    pub pull_secrets: &'r [&'r str],
 }
 
 /// What a request is to us.
@@ -74,72 +84,79 @@ pub enum Handling {
 }
 
 /// The decision on one image field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ImageOutcome {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ImageOutcome<'r> {
     /// `LIST/NAME`, such as `containers/web`.
-    pub field: String,
+    pub field: &'r str,
     /// The text as it was sent.
-    pub old: String,
+    pub old: &'r str,
     /// The text instead, if it changes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub new: Option<String>,
+    pub new: Option<&'r str>,
     /// The rule that decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_rule")]
+    pub rule: Option<RuleId<'r>>,
     /// Why.
     #[serde(serialize_with = "as_text")]
     pub reason: Reason,
     /// What a map in Observe would have done.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed: Option<ObservedOutcome>,
+    pub observed: Option<ObservedOutcome<'r>>,
 }
 
 /// What a map in Observe would have done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ObservedOutcome {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ObservedOutcome<'r> {
     /// The text instead, if it would change.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub new: Option<String>,
+    pub new: Option<&'r str>,
     /// The rule.
-    pub rule: String,
+    #[serde(serialize_with = "as_text")]
+    pub rule: RuleId<'r>,
     /// Why.
     #[serde(serialize_with = "as_text")]
     pub reason: Reason,
 }
 
-/// Answers a review by the rules in force.
+/// Answers a review by the rules in force. What the answer needs meanwhile is
+/// kept in `arena`, which may be reset when the outcome is no longer needed.
 ///
 /// # Errors
 /// [`Undecodable`] when `bytes` are no review with a uid; nothing else fails.
-pub fn admit(bytes: &[u8], mapping: &Mapping) -> Result<Admitted, Undecodable> {
-    let review = Review::decode(bytes)?;
-    let mut outcome = Outcome::of(&review);
-    let mut patch = Patch::default();
-    let mut audit_annotations = Default::default();
-    let mut warnings = Vec::new();
-    if let Some(subject) = review.request.as_ref().and_then(Subject::of) {
+pub fn admit<'r>(
+    bytes: &'r [u8],
+    mapping: &'r Mapping,
+    arena: &'r Bump,
+) -> Result<Admitted<'r>, Undecodable> {
+    let review: &'r Review<'r> = arena.alloc(Review::decode(bytes, arena)?);
+    let mut outcome = Outcome::of(review);
+    let mut patch = Patch::new(arena);
+    let mut audit_annotations: Pairs<'r> = &[];
+    let mut warnings: &'r [&'r str] = &[];
+    if let Some(subject) = review.request.as_ref().and_then(|request| Subject::of(request, arena)) {
         outcome.handling = Handling::Decided;
-        let known = Known::of(&subject, mapping.policy());
-        let (images, pull_secrets) = decide(&subject, &known, mapping);
+        let known = Known::of(&subject, mapping.policy(), arena);
+        let (images, pull_secrets) = decide(&subject, &known, mapping, arena);
         for (field, image) in &images {
-            if let Some(new) = &image.new {
+            if let Some(new) = image.new {
                 patch.set_image(&subject, field, new);
             }
         }
-        patch.add_pull_secrets(&subject, &pull_secrets);
+        patch.add_pull_secrets(&subject, pull_secrets);
         let label = mapping.policy().label.as_ref().filter(|_| !patch.is_empty());
-        let (recorded, annotation) = records::annotate(&subject, &known, &images);
-        patch.set_metadata(&subject, &annotation, label);
+        let (recorded, annotation) = records::annotate(&subject, &known, &images, arena);
+        patch.set_metadata(&subject, annotation, label);
         outcome.recorded = recorded;
-        audit_annotations = records::audit_annotations(&images);
+        audit_annotations = records::audit_annotations(&images, arena);
         outcome.pull_secrets = pull_secrets;
-        outcome.images = images.into_iter().map(|(_, image)| image).collect();
+        let images = images.into_iter().map(|(_, image)| image);
+        outcome.images = ArenaVec::from_iter_in(images, arena).into_bump_slice();
         if mapping.policy().warnings {
-            warnings = records::warnings(&outcome);
+            warnings = records::warnings(outcome.images, arena);
         }
     }
-    let response = Response::new(&review.uid, patch.encode(), audit_annotations, warnings);
-    Ok(Admitted { body: response.encode(review.api_version), outcome })
+    let response = Response::new(review.uid, patch.encode(), audit_annotations, warnings);
+    Ok(Admitted { body: response.encode(review.api_version, arena), outcome })
 }
 
 /// Answers a review without looking at more than its uid: allowed unchanged.
@@ -148,24 +165,24 @@ pub fn admit(bytes: &[u8], mapping: &Mapping) -> Result<Admitted, Undecodable> {
 /// # Errors
 /// [`Undecodable`] as in [`admit`].
 pub fn allow(bytes: &[u8]) -> Result<Vec<u8>, Undecodable> {
-    let review = Review::identify(bytes)?;
-    let response = Response::new(&review.uid, None, Default::default(), Vec::new());
-    Ok(response.encode(review.api_version))
+    let arena = Bump::new();
+    let review = Review::identify(bytes, &arena)?;
+    let response = Response::new(review.uid, None, &[], &[]);
+    Ok(response.encode(review.api_version, &arena))
 }
 
 /// What is known of an object before its images are looked at.
 #[derive(Debug)]
-struct Known {
+struct Known<'r> {
     /// Why it is left alone as a whole, if it is.
     exemption: Option<Reason>,
     /// What the old object's annotation says and is true.
-    originals: Originals,
+    originals: Originals<'r>,
 }
 
-impl Known {
-    fn of(subject: &Subject<'_>, policy: &Policy) -> Self {
-        let old = subject.old_metadata.and_then(|metadata| metadata.annotations.as_ref());
-        let originals = records::believed(subject, old);
+impl<'r> Known<'r> {
+    fn of(subject: &Subject<'r>, policy: &Policy, arena: &'r Bump) -> Self {
+        let originals = records::believed(subject, arena);
         Self { exemption: policy.exemption(&subject.pod), originals }
     }
 }
@@ -173,13 +190,14 @@ impl Known {
 /// Decides on every image field; gives the pull secrets to add as well.
 fn decide<'r>(
     subject: &Subject<'r>,
-    known: &Known,
-    mapping: &Mapping,
-) -> (Vec<(Field<'r>, ImageOutcome)>, Vec<String>) {
-    let mut secrets = PullSecrets::of(subject, mapping);
-    let mut images = Vec::new();
+    known: &Known<'r>,
+    mapping: &'r Mapping,
+    arena: &'r Bump,
+) -> (ArenaVec<'r, (Field<'r>, ImageOutcome<'r>)>, &'r [&'r str]) {
+    let mut secrets = PullSecrets::of(subject, mapping, arena);
+    let mut images = ArenaVec::new_in(arena);
     for field in subject.fields() {
-        let image = decide_field(subject, &field, known, mapping, &mut secrets);
+        let image = decide_field(subject, &field, known, mapping, &mut secrets, arena);
         images.extend(image.map(|image| (field, image)));
     }
     (images, secrets.into_added())
@@ -189,30 +207,32 @@ fn decide<'r>(
 fn decide_field<'r>(
     subject: &Subject<'r>,
     field: &Field<'r>,
-    known: &Known,
-    mapping: &Mapping,
-    secrets: &mut PullSecrets<'_>,
-) -> Option<ImageOutcome> {
+    known: &Known<'r>,
+    mapping: &'r Mapping,
+    secrets: &mut PullSecrets<'r>,
+    arena: &'r Bump,
+) -> Option<ImageOutcome<'r>> {
     if subject.extent == Extent::ChangedPod && field.list == List::Volumes {
-        return restored_volume(subject, field, &known.originals);
+        return restored_volume(subject, field, &known.originals, arena);
     }
     let settled = match known.exemption {
         Some(reason) => Some((None, reason)),
-        None => settled_by_old_object(subject, field, &known.originals),
+        None => settled_by_old_object(subject, field, &known.originals, arena),
     };
     if let Some((new, reason)) = settled {
-        return Some(ImageOutcome::settled(field, new, reason));
+        return Some(ImageOutcome::settled(field, new, reason, arena));
     }
-    let decision = mapping.decide(field.text, &subject.pod);
+    let decision = mapping.decide(field.text, &subject.pod, arena);
     let lacks_secret = || decision.pull_secrets.iter().any(|name| secrets.lacks(name));
     match subject.extent {
-        Extent::NewPod => secrets.add_those_of(&decision, mapping, subject),
+        Extent::NewPod => secrets.add_those_of(&decision, mapping, subject, arena),
         Extent::EphemeralContainers if decision.image.is_some() && lacks_secret() => {
-            return Some(ImageOutcome::without_secret(field, decision));
+            let decision = Decision { image: None, reason: Reason::NoPullSecret, ..decision };
+            return Some(ImageOutcome::decided(field, &decision, arena));
         }
         _ => {}
     }
-    Some(ImageOutcome::decided(field, decision))
+    Some(ImageOutcome::decided(field, &decision, arena))
 }
 
 /// What an update leaves as it is: images that it did not change, and images
@@ -220,13 +240,14 @@ fn decide_field<'r>(
 fn settled_by_old_object<'r>(
     subject: &Subject<'r>,
     field: &Field<'r>,
-    originals: &Originals,
+    originals: &Originals<'r>,
+    arena: &'r Bump,
 ) -> Option<(Option<&'r str>, Reason)> {
     let old = subject.old_text(field)?;
     if old == field.text || subject.extent == Extent::EphemeralContainers {
         return Some((None, Reason::Unchanged));
     }
-    let original = records::key(field).and_then(|key| originals.get(&key));
+    let original = field.record_key(arena).and_then(|key| originals.get(key));
     let is_original = original.is_some_and(|original| original == field.text);
     // Without a text there is no field that could be replaced.
     let both_there = !field.text.is_empty() && !old.is_empty();
@@ -239,70 +260,65 @@ fn settled_by_old_object<'r>(
 fn restored_volume<'r>(
     subject: &Subject<'r>,
     field: &Field<'r>,
-    originals: &Originals,
-) -> Option<ImageOutcome> {
-    let (new, reason) = settled_by_old_object(subject, field, originals)?;
-    (reason == Reason::Restored).then(|| ImageOutcome::settled(field, new, reason))
+    originals: &Originals<'r>,
+    arena: &'r Bump,
+) -> Option<ImageOutcome<'r>> {
+    let (new, reason) = settled_by_old_object(subject, field, originals, arena)?;
+    (reason == Reason::Restored).then(|| ImageOutcome::settled(field, new, reason, arena))
 }
 
-impl Outcome {
-    fn of(review: &Review<'_>) -> Self {
+impl<'r> Outcome<'r> {
+    fn of(review: &'r Review<'r>) -> Self {
+        let uid = review.uid;
         let Some(request) = &review.request else {
-            let uid = review.uid.to_string();
             return Self { uid, handling: Handling::NotUnderstood, ..Self::default() };
         };
-        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Self {
-            uid: review.uid.to_string(),
-            kind: text(request.kind.as_ref().and_then(|kind| kind.0.kind.as_deref())),
-            namespace: text(request.namespace.as_deref()),
-            name: text(name_of(request)),
-            operation: text(request.operation.as_deref()),
+            uid,
+            kind: request.kind.as_ref().and_then(|kind| *kind.kind).unwrap_or_default(),
+            namespace: request.namespace.unwrap_or_default(),
+            name: name_of(request).unwrap_or_default(),
+            operation: request.operation.unwrap_or_default(),
             dry_run: request.dry_run.unwrap_or_default(),
             ..Self::default()
         }
     }
 }
 
-fn name_of<'r>(request: &'r Request<'_>) -> Option<&'r str> {
-    let metadata = request.object.as_ref().and_then(|object| object.0.metadata.as_ref());
-    let of_object = metadata.and_then(|metadata| metadata.0.name.as_deref());
-    let generated = metadata.and_then(|metadata| metadata.0.generate_name.as_deref());
-    let names = [request.name.as_deref(), of_object, generated];
+fn name_of<'r>(request: &Request<'r>) -> Option<&'r str> {
+    let metadata = request.object.and_then(|object| *object.metadata);
+    let of_object = metadata.and_then(|metadata| *metadata.name);
+    let generated = metadata.and_then(|metadata| *metadata.generate_name);
+    let names = [*request.name, of_object, generated];
     names.into_iter().flatten().find(|name| !name.is_empty())
 }
 
-impl ImageOutcome {
-    fn settled(field: &Field<'_>, new: Option<&str>, reason: Reason) -> Self {
-        Self {
-            field: format!("{}/{}", field.list.as_str(), field.name),
-            old: field.text.to_owned(),
-            new: new.map(str::to_owned),
-            rule: None,
-            reason,
-            observed: None,
-        }
+impl<'r> ImageOutcome<'r> {
+    fn settled(field: &Field<'r>, new: Option<&'r str>, reason: Reason, arena: &'r Bump) -> Self {
+        let key = join(&[field.list.as_str(), "/", field.name], arena);
+        Self { field: key, old: field.text, new, rule: None, reason, observed: None }
     }
 
-    fn decided(field: &Field<'_>, decision: Decision<'_>) -> Self {
-        let new = decision.image.as_ref().map(ToString::to_string);
-        Self {
-            rule: decision.rule.map(|rule| rule.to_string()),
-            observed: decision.observed.map(|observed| ObservedOutcome {
-                new: observed.image.map(|image| image.to_string()),
-                rule: observed.rule.to_string(),
-                reason: observed.reason,
-            }),
-            ..Self::settled(field, new.as_deref(), decision.reason)
-        }
-    }
-
-    fn without_secret(field: &Field<'_>, decision: Decision<'_>) -> Self {
-        let decision = Decision { image: None, reason: Reason::NoPullSecret, ..decision };
-        Self::decided(field, decision)
+    fn decided(field: &Field<'r>, decision: &Decision<'r>, arena: &'r Bump) -> Self {
+        let text = |image: &Reference<'r>| -> &'r str { arena.alloc_str(image.as_str()) };
+        let observed = decision.observed.as_ref().map(|observed| ObservedOutcome {
+            new: observed.image.as_ref().map(text),
+            rule: observed.rule,
+            reason: observed.reason,
+        });
+        let new = decision.image.as_ref().map(text);
+        let settled = Self::settled(field, new, decision.reason, arena);
+        Self { rule: decision.rule, observed, ..settled }
     }
 }
 
-fn as_text<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(reason.as_str())
+fn as_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn as_rule<S: Serializer>(rule: &Option<RuleId<'_>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match rule {
+        Some(rule) => serializer.collect_str(rule),
+        None => serializer.serialize_none(),
+    }
 }

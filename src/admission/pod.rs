@@ -1,9 +1,11 @@
 //! Where images live: the one table of kinds, operations and fields.
 
-use std::collections::HashMap;
+use bumpalo::Bump;
+use bumpalo::collections::Vec as ArenaVec;
 
-use super::json::{Pairs, Strict, Text};
-use super::review::{Container, GroupKind, Metadata, Object, OwnerReference, Request, Spec};
+use super::json::Pairs;
+use super::review::{Container, Metadata, Object, OwnerReference, Request, Spec, Volume};
+use crate::arena::join;
 use crate::mapping::scope::{CountsAs, Owner, Pod};
 
 /// A list of a pod's spec whose items hold an image.
@@ -38,6 +40,18 @@ pub(super) struct Field<'r> {
     pub(super) index: usize,
     pub(super) name: &'r str,
     pub(super) text: &'r str,
+}
+
+impl<'r> Field<'r> {
+    /// What the field is known by from one object to the next.
+    pub(super) fn key(&self) -> (List, &'r str) {
+        (self.list, self.name)
+    }
+
+    /// The key of the field in our annotation; none for a field without a name.
+    pub(super) fn record_key(&self, arena: &'r Bump) -> Option<&'r str> {
+        (!self.name.is_empty()).then(|| join(&[self.list.as_str(), "/", self.name], arena))
+    }
 }
 
 /// What of an object may be changed in this request.
@@ -85,8 +99,8 @@ pub(super) struct Subject<'r> {
     pub(super) spec: &'r Spec<'r>,
     pub(super) old_metadata: Option<&'r Metadata<'r>>,
     old_spec: Option<&'r Spec<'r>>,
-    /// The texts of the old object by list and name, the first of each name.
-    old_texts: HashMap<(List, &'r str), &'r str>,
+    /// The fields of the old object by list and name.
+    old_fields: &'r [Field<'r>],
     pub(super) pod: Pod<'r>,
 }
 
@@ -140,14 +154,14 @@ impl Place {
 
     /// The object that holds the pod's metadata and spec.
     fn pod<'r>(self, object: &'r Object<'r>) -> Option<&'r Object<'r>> {
-        let spec = |object: &'r Object<'r>| object.spec.as_ref().map(|Strict(spec)| spec);
-        let template = |spec: &'r Spec<'r>| spec.template.as_deref().map(|Strict(pod)| pod);
+        let spec = |object: &'r Object<'r>| *object.spec;
+        let template = |spec: &'r Spec<'r>| *spec.template;
         match self {
             Self::Spec => Some(object),
             Self::SpecTemplate => spec(object).and_then(template),
-            Self::Template => object.template.as_deref().map(|Strict(pod)| pod),
+            Self::Template => *object.template,
             Self::SpecJobTemplate => {
-                let job = spec(object)?.job_template.as_deref().map(|Strict(job)| job)?;
+                let job = (*spec(object)?.job_template)?;
                 spec(job).and_then(template)
             }
         }
@@ -157,31 +171,30 @@ impl Place {
 impl<'r> Subject<'r> {
     /// The object of the request; none when the request holds no image that
     /// may be changed.
-    pub(super) fn of(request: &'r Request<'r>) -> Option<Self> {
-        let Strict(GroupKind { group, kind }) = request.kind.as_ref()?;
-        let group = group.as_deref().unwrap_or_default();
-        let shape = SHAPES
-            .iter()
-            .find(|shape| (Some(shape.kind), shape.group) == (kind.as_deref(), group))?;
+    pub(super) fn of(request: &'r Request<'r>, arena: &'r Bump) -> Option<Self> {
+        let of = request.kind.as_ref()?;
+        let group = of.group.unwrap_or_default();
+        let shape =
+            SHAPES.iter().find(|shape| (Some(shape.kind), shape.group) == (*of.kind, group))?;
         let extent = extent(request, shape.place)?;
-        let Strict(object) = request.object.as_ref()?;
-        let old_object = match (&request.old_object, extent.is_update()) {
-            (Some(Strict(old)), true) => Some(old),
+        let object = (*request.object)?;
+        let old_object = match (*request.old_object, extent.is_update()) {
+            (Some(old), true) => Some(old),
             (None, true) => return None,
             (_, false) => None,
         };
         let holder = shape.place.pod(object)?;
-        let Strict(spec) = holder.spec.as_ref()?;
-        let old_spec = old_object.and_then(|old| shape.place.pod(old)).and_then(spec_of);
+        let spec = (*holder.spec)?;
+        let old_spec = old_object.and_then(|old| shape.place.pod(old)).and_then(|old| *old.spec);
         Some(Self {
             extent,
             spec_path: shape.place.path(),
-            metadata: metadata_of(object),
+            metadata: *object.metadata,
             spec,
-            old_metadata: old_object.and_then(metadata_of),
+            old_metadata: old_object.and_then(|old| *old.metadata),
             old_spec,
-            old_texts: old_spec.map(|spec| texts_of(spec, extent)).unwrap_or_default(),
-            pod: describe(request, shape, object, holder),
+            old_fields: old_spec.map(|spec| by_name(spec, extent, arena)).unwrap_or_default(),
+            pod: describe(request, shape, object, holder, arena),
         })
     }
 
@@ -193,7 +206,9 @@ impl<'r> Subject<'r> {
 
     /// The text of the old object's field in the same list with the same name.
     pub(super) fn old_text(&self, field: &Field<'_>) -> Option<&'r str> {
-        self.old_texts.get(&(field.list, field.name)).copied()
+        let before = |old: &Field<'_>| old.key() < field.key();
+        let first = self.old_fields.get(self.old_fields.partition_point(before))?;
+        (first.key() == field.key()).then_some(first.text)
     }
 
     /// The names of the pod's pull secrets; one without a name has an empty one.
@@ -208,8 +223,8 @@ impl<'r> Subject<'r> {
 }
 
 fn extent(request: &Request<'_>, place: Place) -> Option<Extent> {
-    let sub_resource = request.sub_resource.as_deref().unwrap_or_default();
-    match (request.operation.as_deref()?, sub_resource, place) {
+    let sub_resource = request.sub_resource.unwrap_or_default();
+    match ((*request.operation)?, sub_resource, place) {
         ("CREATE", "", Place::Spec) => Some(Extent::NewPod),
         ("UPDATE", "", Place::Spec) => Some(Extent::ChangedPod),
         ("UPDATE", "ephemeralcontainers", Place::Spec) => Some(Extent::EphemeralContainers),
@@ -219,52 +234,40 @@ fn extent(request: &Request<'_>, place: Place) -> Option<Extent> {
     }
 }
 
-fn spec_of<'r>(object: &'r Object<'r>) -> Option<&'r Spec<'r>> {
-    object.spec.as_ref().map(|Strict(spec)| spec)
-}
-
-fn metadata_of<'r>(object: &'r Object<'r>) -> Option<&'r Metadata<'r>> {
-    object.metadata.as_ref().map(|Strict(metadata)| metadata)
-}
-
 fn pull_secrets_of<'r>(spec: &'r Spec<'r>) -> impl Iterator<Item = &'r str> {
-    spec.image_pull_secrets.iter().flatten().map(|secret| {
-        let name = secret.as_ref().and_then(|Strict(secret)| secret.name.as_deref());
-        name.unwrap_or_default()
-    })
+    let secrets = spec.image_pull_secrets.unwrap_or_default();
+    secrets.iter().map(|secret| secret.as_ref().and_then(|secret| *secret.name).unwrap_or_default())
 }
 
-fn texts_of<'r>(spec: &'r Spec<'r>, extent: Extent) -> HashMap<(List, &'r str), &'r str> {
-    let mut texts = HashMap::new();
-    for field in extent.lists().iter().flat_map(|list| fields_of(spec, *list)) {
-        texts.entry((field.list, field.name)).or_insert(field.text);
-    }
-    texts
+/// The fields in the order of their keys; those of one key in their own.
+fn by_name<'r>(spec: &'r Spec<'r>, extent: Extent, arena: &'r Bump) -> &'r [Field<'r>] {
+    let fields = extent.lists().iter().flat_map(|list| fields_of(spec, *list));
+    let mut fields = ArenaVec::from_iter_in(fields, arena);
+    fields.sort_unstable_by_key(|field| (field.key(), field.index));
+    fields.into_bump_slice()
 }
 
-fn fields_of<'r>(spec: &'r Spec<'r>, list: List) -> Box<dyn Iterator<Item = Field<'r>> + 'r> {
+fn fields_of<'r>(spec: &'r Spec<'r>, list: List) -> impl Iterator<Item = Field<'r>> {
     let containers = match list {
-        List::Containers => &spec.containers,
-        List::InitContainers => &spec.init_containers,
-        List::EphemeralContainers => &spec.ephemeral_containers,
-        List::Volumes => return Box::new(volumes_of(spec)),
+        List::Containers => *spec.containers,
+        List::InitContainers => *spec.init_containers,
+        List::EphemeralContainers => *spec.ephemeral_containers,
+        List::Volumes => None,
     };
-    let items = containers.iter().flatten().enumerate();
-    Box::new(items.filter_map(move |(index, container)| {
-        let Strict(Container { name, image }) = container.as_ref()?;
-        let name = name.as_deref().unwrap_or_default();
-        Some(Field { list, index, name, text: image.as_deref().unwrap_or_default() })
-    }))
-}
-
-fn volumes_of<'r>(spec: &'r Spec<'r>) -> impl Iterator<Item = Field<'r>> {
-    spec.volumes.iter().flatten().enumerate().filter_map(|(index, volume)| {
-        let Strict(volume) = volume.as_ref()?;
-        let Strict(image) = volume.image.as_ref()?;
-        let name = volume.name.as_deref().unwrap_or_default();
-        let text = image.reference.as_deref().unwrap_or_default();
-        Some(Field { list: List::Volumes, index, name, text })
-    })
+    let containers = containers.unwrap_or_default().iter().enumerate();
+    let of_container = move |(index, container): (usize, &'r Option<Container<'r>>)| {
+        let container = container.as_ref()?;
+        let name = container.name.unwrap_or_default();
+        Some(Field { list, index, name, text: container.image.unwrap_or_default() })
+    };
+    let volumes = spec.volumes.filter(|_| list == List::Volumes);
+    let volumes = volumes.unwrap_or_default().iter().enumerate();
+    let of_volume = move |(index, volume): (usize, &'r Option<Volume<'r>>)| {
+        let volume = volume.as_ref()?;
+        let text = volume.image.as_ref()?.reference.unwrap_or_default();
+        Some(Field { list, index, name: volume.name.unwrap_or_default(), text })
+    };
+    containers.filter_map(of_container).chain(volumes.filter_map(of_volume))
 }
 
 fn describe<'r>(
@@ -272,39 +275,44 @@ fn describe<'r>(
     shape: &Shape,
     object: &'r Object<'r>,
     holder: &'r Object<'r>,
+    arena: &'r Bump,
 ) -> Pod<'r> {
-    let outer = metadata_of(object);
-    let inner = metadata_of(holder);
+    let outer = *object.metadata;
+    let inner = *holder.metadata;
     let workload = outer.filter(|_| shape.place != Place::Spec);
-    let labels = |metadata: Option<&'r Metadata<'r>>| {
-        pairs(metadata.and_then(|metadata| metadata.labels.as_ref()).into_iter())
+    let labels = |metadata: Option<&'r Metadata<'r>>| -> Pairs<'r> {
+        metadata.and_then(|metadata| *metadata.labels).unwrap_or_default()
     };
-    let annotated = inner.into_iter().chain(workload);
-    let owners: Vec<Owner<'r>> = outer.map(owners_of).unwrap_or_default();
-    let of_object = || outer.and_then(|outer| outer.namespace.as_deref());
+    let annotations = |metadata: Option<&'r Metadata<'r>>| -> Pairs<'r> {
+        metadata.and_then(|metadata| *metadata.annotations).unwrap_or_default()
+    };
+    let owners = outer.map(|outer| owners_of(outer, arena)).unwrap_or_default();
+    let of_object = || outer.and_then(|outer| *outer.namespace);
     Pod {
-        namespace: request.namespace.as_deref().or_else(of_object).unwrap_or_default(),
+        namespace: request.namespace.or_else(of_object).unwrap_or_default(),
         labels: labels(inner),
-        annotations: pairs(annotated.filter_map(|metadata| metadata.annotations.as_ref())),
+        annotations: annotations(inner),
         workload_labels: labels(workload),
-        counts_as: counts_as(shape, outer, &owners),
+        workload_annotations: annotations(workload),
+        counts_as: counts_as(shape, outer, owners),
         owners,
     }
 }
 
-fn pairs<'r>(maps: impl Iterator<Item = &'r Pairs<'r>>) -> Vec<(&'r str, &'r str)> {
-    maps.flat_map(|Pairs(pairs)| pairs).map(|(key, value)| (&**key, &**value)).collect()
-}
-
-fn owners_of<'r>(metadata: &'r Metadata<'r>) -> Vec<Owner<'r>> {
-    let references = metadata.owner_references.iter().flatten().flatten();
-    let owner = |Strict(reference): &'r Strict<OwnerReference<'r>>| Owner {
-        api_version: reference.api_version.as_deref().unwrap_or_default(),
-        kind: reference.kind.as_deref().unwrap_or_default(),
-        name: reference.name.as_deref().unwrap_or_default(),
-        is_controller: reference.controller.unwrap_or_default(),
+fn owners_of<'r>(metadata: &'r Metadata<'r>, arena: &'r Bump) -> &'r [Owner<'r>] {
+    let references = metadata.owner_references.unwrap_or_default().iter().flatten();
+    let owner = |reference: &'r OwnerReference<'r>| {
+        let version = reference.api_version.unwrap_or_default();
+        let group = version.split_once('/').map_or("core", |(group, _)| group);
+        let kind = reference.kind.unwrap_or_default();
+        Owner {
+            group_kind: join(&[group, "/", kind], arena),
+            kind,
+            name: reference.name.unwrap_or_default(),
+            is_controller: reference.controller.unwrap_or_default(),
+        }
     };
-    references.map(owner).collect()
+    ArenaVec::from_iter_in(references.map(owner), arena).into_bump_slice()
 }
 
 /// A pod counts as its controller; an object with a template as what its pods
@@ -314,17 +322,16 @@ fn counts_as<'r>(
     outer: Option<&'r Metadata<'r>>,
     owners: &[Owner<'r>],
 ) -> CountsAs<'r> {
-    let own = |text: Option<&'r Text<'r>>| text.map(|text| &**text).filter(|text| !text.is_empty());
-    let generated = own(outer.and_then(|outer| outer.generate_name.as_ref()));
-    let name = generated.or_else(|| own(outer.and_then(|outer| outer.name.as_ref())));
-    let labels = outer.and_then(|outer| outer.labels.as_ref());
-    let mut labels = labels.into_iter().flat_map(|Pairs(pairs)| pairs);
-    let hash = labels.find(|(key, _)| &**key == "pod-template-hash").map(|(_, hash)| &**hash);
+    let own = |text: Option<&'r str>| text.filter(|text| !text.is_empty());
+    let generated = own(outer.and_then(|outer| *outer.generate_name));
+    let name = generated.or_else(|| own(outer.and_then(|outer| *outer.name)));
+    let labels = outer.and_then(|outer| *outer.labels).unwrap_or_default();
+    let hash = labels.iter().find(|(key, _)| *key == "pod-template-hash").map(|(_, hash)| *hash);
     match owners.iter().find(|owner| owner.is_controller) {
         Some(owner) if shape.place == Place::Spec => CountsAs::new(owner.kind, owner.name, hash),
         _ if shape.place == Place::Spec => CountsAs { kind: "Pod", name: name.unwrap_or_default() },
         _ => {
-            let name = own(outer.and_then(|outer| outer.name.as_ref())).or(generated);
+            let name = own(outer.and_then(|outer| *outer.name)).or(generated);
             CountsAs::new(shape.pods_owner, name.unwrap_or_default(), hash)
         }
     }

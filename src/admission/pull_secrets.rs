@@ -2,50 +2,65 @@
 
 use std::collections::HashSet;
 
+use bumpalo::Bump;
+use bumpalo::collections::Vec as ArenaVec;
+
 use super::pod::{Extent, Subject};
 use crate::mapping::{Decision, Mapping};
 
 #[derive(Debug)]
 pub(super) struct PullSecrets<'r> {
-    own: HashSet<&'r str>,
-    added: Vec<String>,
+    /// In order.
+    own: ArenaVec<'r, &'r str>,
+    added: ArenaVec<'r, &'r str>,
 }
 
 impl<'r> PullSecrets<'r> {
     /// Those that the pod has, and those that an update has to get back.
-    pub(super) fn of(subject: &Subject<'r>, mapping: &Mapping) -> Self {
-        let added = match subject.extent {
-            Extent::ChangedPod => lost(subject, mapping),
-            _ => Vec::new(),
-        };
-        Self { own: subject.pull_secrets().collect(), added }
+    pub(super) fn of(subject: &Subject<'r>, mapping: &'r Mapping, arena: &'r Bump) -> Self {
+        let mut own = ArenaVec::from_iter_in(subject.pull_secrets(), arena);
+        own.sort_unstable();
+        let mut added = ArenaVec::new_in(arena);
+        if subject.extent == Extent::ChangedPod {
+            added.extend(lost(subject, mapping));
+        }
+        Self { own, added }
     }
 
     pub(super) fn lacks(&self, name: &str) -> bool {
-        !self.own.contains(name)
+        self.own.binary_search(&name).is_err()
     }
 
     /// Adds what a decision on an image of a new pod needs.
     pub(super) fn add_those_of(
         &mut self,
-        decision: &Decision<'_>,
-        mapping: &Mapping,
-        subject: &Subject<'_>,
+        decision: &Decision<'r>,
+        mapping: &'r Mapping,
+        subject: &Subject<'r>,
+        arena: &'r Bump,
     ) {
+        for name in decision.pull_secrets {
+            self.add(name);
+        }
         // Those of the map that decided, and of the map whose place the image
         // is in from then on, which is the one that decides when asked again.
-        let image = decision.image.as_ref().filter(|_| mapping.gives_pull_secrets());
-        let again = image.map(|image| mapping.decide(image.as_str(), &subject.pod).pull_secrets);
-        for name in decision.pull_secrets.iter().chain(again.unwrap_or_default()) {
-            if self.lacks(name) && !self.added.contains(name) {
-                self.added.push(name.clone());
+        if let Some(image) = decision.image.as_ref().filter(|_| mapping.gives_pull_secrets()) {
+            let text = arena.alloc_str(image.as_str());
+            for name in mapping.decide(text, &subject.pod, arena).pull_secrets {
+                self.add(name);
             }
         }
     }
 
+    fn add(&mut self, name: &'r str) {
+        if self.lacks(name) && !self.added.contains(&name) {
+            self.added.push(name);
+        }
+    }
+
     /// The names to append, in this order.
-    pub(super) fn into_added(self) -> Vec<String> {
-        self.added
+    pub(super) fn into_added(self) -> &'r [&'r str] {
+        self.added.into_bump_slice()
     }
 }
 
@@ -54,14 +69,14 @@ impl<'r> PullSecrets<'r> {
 /// API server refuses any change of a pod's pull secrets, so the pod would have
 /// to go for a name that nobody wrote. A name that no map in force gives, or
 /// that the list has twice, is not ours: the API server shall say so.
-fn lost(subject: &Subject<'_>, mapping: &Mapping) -> Vec<String> {
+fn lost<'r>(subject: &Subject<'r>, mapping: &Mapping) -> Vec<&'r str> {
     let own: Vec<&str> = subject.pull_secrets().collect();
-    let old: Vec<&str> = subject.old_pull_secrets().collect();
+    let old: Vec<&'r str> = subject.old_pull_secrets().collect();
     let Some(lost @ [_, ..]) = old.strip_prefix(own.as_slice()) else { return Vec::new() };
     let given: HashSet<&str> = mapping.pull_secrets_in(subject.pod.namespace).collect();
     let mut seen: HashSet<&str> = own.iter().copied().collect();
     match lost.iter().all(|name| given.contains(name) && seen.insert(name)) {
-        true => lost.iter().map(|name| (*name).to_owned()).collect(),
+        true => lost.to_vec(),
         false => Vec::new(),
     }
 }

@@ -1,11 +1,14 @@
 //! What is written down about a decision: the pod's annotation, the audit
 //! log, the user's warnings.
 
-use std::collections::BTreeMap;
+use bumpalo::Bump;
+use bumpalo::collections::Vec as ArenaVec;
 
 use super::json::Pairs;
+use super::originals::Originals;
 use super::pod::{Extent, Field, List, Subject};
-use super::{ImageOutcome, Known, Outcome};
+use super::{ImageOutcome, Known};
+use crate::arena::join;
 use crate::mapping::reason::Reason;
 use crate::reference::Reference;
 use crate::rules::names;
@@ -23,8 +26,13 @@ const AUDIT_ANNOTATIONS_MAX: usize = 64;
 const WARNINGS_CHARS_MAX: usize = 4_096;
 const WARNING_CHARS_MAX: usize = 256;
 
-/// The images of an object as they were written, by `LIST/NAME`.
-pub(super) type Originals = BTreeMap<String, String>;
+/// What the annotation among these says; nothing when it is absent or no
+/// table of strings.
+fn originals<'r>(annotations: Option<Pairs<'r>>, arena: &'r Bump) -> Originals<'r> {
+    let mut annotations = annotations.unwrap_or_default().iter();
+    let value = annotations.find(|(name, _)| *name == ORIGINALS_ANNOTATION);
+    value.and_then(|(_, value)| Originals::read(value, arena)).unwrap_or(Originals::new(arena))
+}
 
 /// What becomes of the annotation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,26 +48,13 @@ pub enum Recorded {
     AnnotationTooLarge,
 }
 
-/// The key of a field in the annotation; none for a field without a name.
-pub(super) fn key(field: &Field<'_>) -> Option<String> {
-    (!field.name.is_empty()).then(|| format!("{}/{}", field.list.as_str(), field.name))
-}
-
-/// What the annotation among these says; none when it is absent or no table
-/// of strings.
-pub(super) fn originals(annotations: Option<&Pairs<'_>>) -> Option<Originals> {
-    let Pairs(pairs) = annotations?;
-    let (_, value) = pairs.iter().find(|(name, _)| &**name == ORIGINALS_ANNOTATION)?;
-    serde_json::from_str(value).ok()
-}
-
 /// What the patch does to the annotation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change<'r> {
     /// Nothing.
     None,
     /// It gets this value.
-    Set(String),
+    Set(&'r str),
     /// It goes; it is there.
     Remove,
 }
@@ -68,26 +63,30 @@ pub(super) enum Change {
 /// it was written for. While nobody watched, a container may have got another
 /// image: its record would turn a roll-back into what was rolled back. A volume
 /// cannot change.
-pub(super) fn believed(subject: &Subject<'_>, old_annotations: Option<&Pairs<'_>>) -> Originals {
-    let mut originals = originals(old_annotations).unwrap_or_default();
-    for field in subject.fields().filter(|field| field.list != List::Volumes) {
-        let (Some(key), Some(in_force)) = (key(&field), subject.old_text(&field)) else { continue };
-        if originals.get(&key).is_some_and(|original| !is_same_version(original, in_force)) {
-            originals.remove(&key);
-        }
+pub(super) fn believed<'r>(subject: &Subject<'r>, arena: &'r Bump) -> Originals<'r> {
+    let annotations = subject.old_metadata.and_then(|metadata| *metadata.annotations);
+    let originals = originals(annotations, arena);
+    if originals.is_empty() {
+        return originals;
     }
-    originals
+    let fields = subject.fields().filter(|field| field.list != List::Volumes);
+    let disbelieved = fields.filter_map(|field| {
+        let (key, in_force) = (field.record_key(arena)?, subject.old_text(&field)?);
+        let original = originals.get(key)?;
+        (!is_same_version(original, in_force, arena)).then_some((key, None))
+    });
+    let disbelieved = ArenaVec::from_iter_in(disbelieved, arena);
+    originals.changed(disbelieved)
 }
 
 /// Whether two images differ in nothing but where they are pulled from: the
 /// last segment of the path, tag and digest are equal.
-fn is_same_version(original: &str, in_force: &str) -> bool {
-    let parse = |text| Reference::parse(text).ok();
+fn is_same_version(original: &str, in_force: &str, arena: &Bump) -> bool {
+    let parse = |text| Reference::parse_in(text, arena).ok();
     let (Some(original), Some(in_force)) = (parse(original), parse(in_force)) else {
         return false;
     };
-    let segment = |image: &Reference| image.repository().rsplit('/').next().map(str::to_owned);
-    segment(&original) == segment(&in_force)
+    original.repository().rsplit('/').next() == in_force.repository().rsplit('/').next()
         && original.tag() == in_force.tag()
         && original.digest() == in_force.digest()
 }
@@ -97,120 +96,135 @@ fn is_same_version(original: &str, in_force: &str) -> bool {
 /// What an object brings along is somebody's text: of a new object, only
 /// entries of images that are where a rule put them are believed. A new
 /// object that is left alone keeps whatever it says.
-pub(super) fn annotate(
-    subject: &Subject<'_>,
-    known: &Known,
-    images: &[(Field<'_>, ImageOutcome)],
-) -> (Recorded, Change) {
+pub(super) fn annotate<'r>(
+    subject: &Subject<'r>,
+    known: &Known<'r>,
+    images: &[(Field<'r>, ImageOutcome<'r>)],
+    arena: &'r Bump,
+) -> (Recorded, Change<'r>) {
     let is_left_alone = known.exemption.is_some() && !subject.extent.is_update();
     if is_left_alone || subject.extent == Extent::EphemeralContainers {
         return (Recorded::Unchanged, Change::None);
     }
-    let annotations = subject.metadata.and_then(|metadata| metadata.annotations.as_ref());
-    let before = originals(annotations).unwrap_or_default();
-    let mut after = merged(subject, known, &before, images);
+    let annotations = subject.metadata.and_then(|metadata| *metadata.annotations);
+    let before = originals(annotations, arena);
+    let mut after = merged(subject, known, &before, images, arena);
     if after == before {
         return (Recorded::Unchanged, Change::None);
     }
     let mut recorded = if after.is_empty() { Recorded::Removed } else { Recorded::Written };
-    if bytes_with(annotations, &encode(&after)) > ANNOTATION_BYTES_MAX {
+    let mut value = after.encode(arena);
+    if bytes_with(annotations, value) > ANNOTATION_BYTES_MAX {
         // What is no longer true goes all the same: it could bring an image back.
         after.retain(|key, original| before.get(key) == Some(original));
+        value = after.encode(arena);
         recorded = Recorded::AnnotationTooLarge;
     }
     let change = match after {
         after if after == before => Change::None,
         after if after.is_empty() => Change::Remove,
-        after => Change::Set(encode(&after)),
+        _ => Change::Set(value),
     };
     (recorded, change)
 }
 
-fn encode(originals: &Originals) -> String {
-    serde_json::to_string(originals).unwrap_or_else(|_| "{}".to_owned())
-}
-
-fn merged(
-    subject: &Subject<'_>,
-    known: &Known,
-    before: &Originals,
-    images: &[(Field<'_>, ImageOutcome)],
-) -> Originals {
+fn merged<'r>(
+    subject: &Subject<'r>,
+    known: &Known<'r>,
+    before: &Originals<'r>,
+    images: &[(Field<'r>, ImageOutcome<'r>)],
+    arena: &'r Bump,
+) -> Originals<'r> {
     let is_update = subject.extent.is_update();
-    let mut after = if is_update { before.clone() } else { Originals::new() };
+    let mut changes = ArenaVec::with_capacity_in(images.len(), arena);
     for (field, outcome) in images {
-        let Some(key) = key(field) else { continue };
-        let original = before.get(&key);
+        let Some(key) = field.record_key(arena) else { continue };
+        let original = before.get(key);
         // An entry that the old object does not have was made in this call,
         // which is asked again when another webhook changed something.
         let had_image = subject.old_text(field).is_some_and(|old| !old.is_empty());
-        let is_believed = !had_image || original != known.originals.get(&key);
+        let is_believed = !had_image || original != known.originals.get(key);
         match (outcome.reason, original) {
-            (Reason::Rewritten | Reason::Restored, _) => {
-                after.insert(key, field.text.to_owned());
-            }
+            (Reason::Rewritten | Reason::Restored, _) => changes.push((key, Some(field.text))),
             (Reason::AlreadyThere, Some(original)) if is_believed => {
-                after.insert(key, original.clone());
+                changes.push((key, Some(original)));
             }
             _ if subject.old_text(field) == Some(field.text) => {}
-            _ => {
-                after.remove(&key);
-            }
+            _ => changes.push((key, None)),
         }
     }
-    after
+    match is_update {
+        true => before.changed(changes),
+        false => Originals::new(arena).changed(changes),
+    }
 }
 
 /// Bytes of all annotations with ours set to `value`.
-fn bytes_with(annotations: Option<&Pairs<'_>>, value: &str) -> usize {
-    let others = annotations.iter().flat_map(|Pairs(pairs)| pairs);
-    let others = others.filter(|(key, _)| &**key != ORIGINALS_ANNOTATION);
+fn bytes_with(annotations: Option<Pairs<'_>>, value: &str) -> usize {
+    let others = annotations.unwrap_or_default().iter();
+    let others = others.filter(|(key, _)| *key != ORIGINALS_ANNOTATION);
     let bytes: usize = others.map(|(key, value)| key.len() + value.len()).sum();
     bytes + ORIGINALS_ANNOTATION.len() + value.len()
 }
 
 /// One audit annotation per changed image, `containers.NAME`; the API server
 /// puts the webhook's name before the key.
-pub(super) fn audit_annotations(images: &[(Field<'_>, ImageOutcome)]) -> BTreeMap<String, String> {
+pub(super) fn audit_annotations<'r>(
+    images: &[(Field<'r>, ImageOutcome<'r>)],
+    arena: &'r Bump,
+) -> Pairs<'r> {
     let changed = images.iter().filter(|(_, image)| image.new.is_some());
-    let entry = |(field, image): &(Field<'_>, ImageOutcome)| (audit_key(field), describe(image));
-    changed.take(AUDIT_ANNOTATIONS_MAX).map(entry).collect()
+    let mut entries = ArenaVec::new_in(arena);
+    for (field, image) in changed.take(AUDIT_ANNOTATIONS_MAX) {
+        let key = audit_key(field, arena);
+        // Two containers of one name are refused by the API server.
+        if !entries.iter().any(|(other, _)| *other == key) {
+            entries.push((key, describe(image, arena)));
+        }
+    }
+    entries.sort_unstable();
+    entries.into_bump_slice()
 }
 
 /// A key by name, for the API server keeps the first value of a key: when it
 /// asks again after another webhook has put a container in front, an index
 /// names another one. A name that does not fit gives way to the index, with a
 /// `_` that no name has.
-fn audit_key(field: &Field<'_>) -> String {
+fn audit_key<'r>(field: &Field<'r>, arena: &'r Bump) -> &'r str {
     let list = field.list.as_str();
-    let by_name = format!("{list}.{}", field.name);
-    match names::is_name(&by_name) {
+    let by_name = join(&[list, ".", field.name], arena);
+    match names::is_name(by_name) {
         true => by_name,
-        false => format!("{list}._{}", field.index),
+        false => bumpalo::format!(in arena, "{list}._{}", field.index).into_bump_str(),
     }
 }
 
 /// One warning per changed image, as far as they fit.
-pub(super) fn warnings(outcome: &Outcome) -> Vec<String> {
-    let changed = outcome.images.iter().filter(|image| image.new.is_some());
+pub(super) fn warnings<'r>(images: &[ImageOutcome<'r>], arena: &'r Bump) -> &'r [&'r str] {
+    let mut warnings = ArenaVec::new_in(arena);
     let mut left = WARNINGS_CHARS_MAX;
-    let warning = |image: &ImageOutcome| {
-        let text = format!("detour: {}: {}", image.field, describe(image));
+    for image in images.iter().filter(|image| image.new.is_some()) {
+        let text = join(&["detour: ", image.field, ": ", describe(image, arena)], arena);
         let plain = text.chars().filter(|character| !character.is_control());
-        plain.take(WARNING_CHARS_MAX).collect::<String>()
-    };
-    let fits = |text: &String| {
-        let chars = text.chars().count();
-        left = left.saturating_sub(chars);
-        left > 0
-    };
-    changed.map(warning).take_while(fits).collect()
+        let plain = plain.take(WARNING_CHARS_MAX);
+        let text = bumpalo::collections::String::from_iter_in(plain, arena).into_bump_str();
+        left = left.saturating_sub(text.chars().count());
+        if left == 0 {
+            break;
+        }
+        warnings.push(text);
+    }
+    warnings.into_bump_slice()
 }
 
-fn describe(image: &ImageOutcome) -> String {
-    let new = image.new.as_deref().unwrap_or(&image.old);
+fn describe<'r>(image: &ImageOutcome<'r>, arena: &'r Bump) -> &'r str {
+    let new = image.new.unwrap_or(image.old);
+    let reason = image.reason.as_str();
     match &image.rule {
-        Some(rule) => format!("{} -> {new} ({} by {rule})", image.old, image.reason),
-        None => format!("{} -> {new} ({})", image.old, image.reason),
+        Some(rule) => {
+            let why = [reason, " by ", rule.map, "#", rule.rule];
+            join(&[image.old, " -> ", new, " (", join(&why, arena), ")"], arena)
+        }
+        None => join(&[image.old, " -> ", new, " (", reason, ")"], arena),
     }
 }

@@ -1,20 +1,22 @@
 //! The AdmissionReview on the wire.
 //!
-//! Only what a decision needs is read; everything else is skipped unread. The
-//! API server re-encodes typed objects, so what does not have the types below
-//! did not come from it: such an object is left alone as a whole.
+//! Only what a decision needs is kept; everything else is checked and skipped.
+//! The API server re-encodes typed objects, so what does not have the types
+//! below did not come from it: such an object is left alone as a whole.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use bumpalo::Bump;
+use bumpalo::collections::String as ArenaString;
 
-use super::json::{Pairs, Strict, Text};
+use super::json::{Mismatch, Once, Pairs, Reader};
+use super::write;
 
 /// The two versions of the review; they differ in nothing that matters here.
 const VERSIONS: [&str; 2] = ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"];
 const KIND: &str = "AdmissionReview";
+/// What most answers fit in; a longer one is moved while it grows.
+const ANSWER_BYTES: usize = 2_048;
 
 /// A body that cannot be answered with a review: its request has no uid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,23 +39,23 @@ pub(super) struct Review<'b> {
     /// The version to answer in.
     pub(super) api_version: &'static str,
     /// What to copy into the answer.
-    pub(super) uid: Text<'b>,
+    pub(super) uid: &'b str,
     /// The request; none when it has other types than Kubernetes gives it, or
     /// a version that is not known.
     pub(super) request: Option<Request<'b>>,
 }
 
 impl<'b> Review<'b> {
-    /// Decodes a body.
+    /// Decodes a body; what is no part of it is kept in `arena`.
     ///
     /// # Errors
     /// [`Undecodable`] when the body is no JSON text with a request and a uid.
-    pub(super) fn decode(body: &'b [u8]) -> Result<Self, Undecodable> {
+    pub(super) fn decode(body: &'b [u8], arena: &'b Bump) -> Result<Self, Undecodable> {
         let text = std::str::from_utf8(body).map_err(undecodable)?;
-        match serde_json::from_str::<Strict<Wire<Request<'b>>>>(text) {
-            Ok(Strict(wire)) => Self::new(wire, |request| (request.uid.clone(), Some(request))),
+        match Wire::read(&mut Reader::new(text, arena), Request::read) {
+            Some(wire) => wire.review(|request| (*request.uid, Some(request))),
             // The uid may stand even where the object cannot be read.
-            Err(_) => Self::identify(body),
+            None => Self::identify(body, arena),
         }
     }
 
@@ -61,30 +63,24 @@ impl<'b> Review<'b> {
     ///
     /// # Errors
     /// As for [`Review::decode`].
-    pub(super) fn identify(body: &'b [u8]) -> Result<Self, Undecodable> {
-        let wire: Strict<Wire<Identity<'b>>> = serde_json::from_slice(body).map_err(undecodable)?;
-        Self::new(wire.0, |request| (request.uid, None))
+    pub(super) fn identify(body: &'b [u8], arena: &'b Bump) -> Result<Self, Undecodable> {
+        let text = std::str::from_utf8(body).map_err(undecodable)?;
+        let mut reader = Reader::new(text, arena);
+        let wire = Wire::read(&mut reader, read_uid).ok_or_else(|| {
+            undecodable(match reader.found_mismatch() {
+                Some(Mismatch { at, expected }) => format!("at byte {at}, expected {expected}"),
+                None => describe(text),
+            })
+        })?;
+        wire.review(|uid| (*uid, None))
     }
+}
 
-    fn new<R>(
-        wire: Wire<'b, R>,
-        split: impl FnOnce(R) -> (Option<Text<'b>>, Option<Request<'b>>),
-    ) -> Result<Self, Undecodable> {
-        if let Some(kind) = wire.kind.filter(|kind| **kind != *KIND) {
-            return Err(undecodable(format!("its kind is {:?}", &*kind)));
-        }
-        let Some(Strict(request)) = wire.request else {
-            return Err(undecodable("it has no request"));
-        };
-        let (uid, request) = split(request);
-        let uid = uid.ok_or_else(|| undecodable("its request has no uid"))?;
-        let version = wire.api_version.unwrap_or(Text(Cow::Borrowed(VERSIONS[0])));
-        let known = VERSIONS.into_iter().find(|known| **known == *version);
-        Ok(Self {
-            api_version: known.unwrap_or(VERSIONS[0]),
-            uid,
-            request: request.filter(|_| known.is_some()),
-        })
+/// What another reader says of a text that is not JSON.
+fn describe(text: &str) -> String {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Err(error) => error.to_string(),
+        Ok(_) => "it is not JSON".to_owned(),
     }
 }
 
@@ -92,176 +88,245 @@ fn undecodable(reason: impl fmt::Display) -> Undecodable {
     Undecodable { reason: reason.to_string() }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "R: Deserialize<'de>"))]
+#[derive(Debug)]
 struct Wire<'b, R> {
-    #[serde(borrow)]
-    api_version: Option<Text<'b>>,
-    #[serde(borrow)]
-    kind: Option<Text<'b>>,
-    request: Option<Strict<R>>,
+    api_version: Once<&'b str>,
+    kind: Once<&'b str>,
+    request: Once<R>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Identity<'b> {
-    #[serde(borrow)]
-    uid: Option<Text<'b>>,
+impl<'b, R> Wire<'b, R> {
+    fn read(
+        reader: &mut Reader<'b>,
+        read_request: impl Fn(&mut Reader<'b>) -> Option<R>,
+    ) -> Option<Self> {
+        let (api_version, kind, request) = (Once::default(), Once::default(), Once::default());
+        let mut wire = Self { api_version, kind, request };
+        reader.object(|reader, key| match key {
+            "apiVersion" => reader.once(&mut wire.api_version, Reader::text),
+            "kind" => reader.once(&mut wire.kind, Reader::text),
+            "request" => reader.once(&mut wire.request, &read_request),
+            _ => reader.skip(),
+        })?;
+        reader.end()?;
+        Some(wire)
+    }
+
+    fn review(
+        self,
+        split: impl FnOnce(R) -> (Option<&'b str>, Option<Request<'b>>),
+    ) -> Result<Review<'b>, Undecodable> {
+        if let Some(kind) = self.kind.filter(|kind| *kind != KIND) {
+            return Err(undecodable(format!("its kind is {kind:?}")));
+        }
+        let Some(request) = self.request.into_value() else {
+            return Err(undecodable("it has no request"));
+        };
+        let (uid, request) = split(request);
+        let uid = uid.ok_or_else(|| undecodable("its request has no uid"))?;
+        let version = self.api_version.unwrap_or(VERSIONS[0]);
+        let known = VERSIONS.into_iter().find(|known| *known == version);
+        Ok(Review {
+            api_version: known.unwrap_or(VERSIONS[0]),
+            uid,
+            request: request.filter(|_| known.is_some()),
+        })
+    }
 }
 
-/// `request`, see the API reference of admission.k8s.io.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Request<'b> {
-    #[serde(borrow)]
-    uid: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) kind: Option<Strict<GroupKind<'b>>>,
-    #[serde(borrow)]
-    pub(super) sub_resource: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) namespace: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) name: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) operation: Option<Text<'b>>,
-    pub(super) dry_run: Option<bool>,
-    #[serde(borrow)]
-    pub(super) object: Option<Strict<Object<'b>>>,
-    #[serde(borrow)]
-    pub(super) old_object: Option<Strict<Object<'b>>>,
+fn read_uid<'b>(reader: &mut Reader<'b>) -> Option<Once<&'b str>> {
+    let mut uid = Once::default();
+    reader.object(|reader, key| match key {
+        "uid" => reader.once(&mut uid, Reader::text),
+        _ => reader.skip(),
+    })?;
+    Some(uid)
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct GroupKind<'b> {
-    #[serde(borrow)]
-    pub(super) group: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) kind: Option<Text<'b>>,
+/// Declares what is read of an object, by the name of each field on the wire.
+macro_rules! object {
+    ($(#[$attributes:meta])* $name:ident { $($key:literal $field:ident: $type:ty = $read:expr,)* }) => {
+        $(#[$attributes])*
+        #[derive(Debug, Default)]
+        pub(super) struct $name<'b> {
+            $(pub(super) $field: Once<$type>,)*
+        }
+
+        impl<'b> $name<'b> {
+            fn read(reader: &mut Reader<'b>) -> Option<Self> {
+                let mut object = Self::default();
+                reader.object(|reader, key| match key {
+                    $($key => reader.once(&mut object.$field, $read),)*
+                    _ => reader.skip(),
+                })?;
+                Some(object)
+            }
+        }
+    };
 }
 
-/// A pod, or an object with a pod template.
-#[derive(Debug, Deserialize)]
-pub(super) struct Object<'b> {
-    #[serde(borrow)]
-    pub(super) metadata: Option<Strict<Metadata<'b>>>,
-    #[serde(borrow)]
-    pub(super) spec: Option<Strict<Spec<'b>>>,
-    #[serde(borrow)]
-    pub(super) template: Option<Box<Strict<Self>>>,
+object! {
+    /// `request`, see the API reference of admission.k8s.io.
+    Request {
+        "uid" uid: &'b str = Reader::text,
+        "kind" kind: GroupKind<'b> = GroupKind::read,
+        "subResource" sub_resource: &'b str = Reader::text,
+        "namespace" namespace: &'b str = Reader::text,
+        "name" name: &'b str = Reader::text,
+        "operation" operation: &'b str = Reader::text,
+        "dryRun" dry_run: bool = Reader::flag,
+        "object" object: &'b Object<'b> = Object::read_kept,
+        "oldObject" old_object: &'b Object<'b> = Object::read_kept,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Metadata<'b> {
-    #[serde(borrow)]
-    pub(super) name: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) generate_name: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) namespace: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) labels: Option<Pairs<'b>>,
-    #[serde(borrow)]
-    pub(super) annotations: Option<Pairs<'b>>,
-    #[serde(borrow)]
-    pub(super) owner_references: Option<Vec<Option<Strict<OwnerReference<'b>>>>>,
+object! {
+    GroupKind {
+        "group" group: &'b str = Reader::text,
+        "kind" kind: &'b str = Reader::text,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct OwnerReference<'b> {
-    #[serde(borrow)]
-    pub(super) api_version: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) kind: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) name: Option<Text<'b>>,
-    pub(super) controller: Option<bool>,
+object! {
+    /// A pod, or an object with a pod template.
+    Object {
+        "metadata" metadata: &'b Metadata<'b> = Metadata::read_kept,
+        "spec" spec: &'b Spec<'b> = Spec::read_kept,
+        "template" template: &'b Object<'b> = Object::read_kept,
+    }
 }
 
-/// The `spec` of a pod or of an object with a pod template.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Spec<'b> {
-    #[serde(borrow)]
-    pub(super) containers: Option<Vec<Option<Strict<Container<'b>>>>>,
-    #[serde(borrow)]
-    pub(super) init_containers: Option<Vec<Option<Strict<Container<'b>>>>>,
-    #[serde(borrow)]
-    pub(super) ephemeral_containers: Option<Vec<Option<Strict<Container<'b>>>>>,
-    #[serde(borrow)]
-    pub(super) volumes: Option<Vec<Option<Strict<Volume<'b>>>>>,
-    #[serde(borrow)]
-    pub(super) image_pull_secrets: Option<Vec<Option<Strict<Named<'b>>>>>,
-    #[serde(borrow)]
-    pub(super) template: Option<Box<Strict<Object<'b>>>>,
-    #[serde(borrow)]
-    pub(super) job_template: Option<Box<Strict<Object<'b>>>>,
+object! {
+    Metadata {
+        "name" name: &'b str = Reader::text,
+        "generateName" generate_name: &'b str = Reader::text,
+        "namespace" namespace: &'b str = Reader::text,
+        "labels" labels: Pairs<'b> = Reader::pairs,
+        "annotations" annotations: Pairs<'b> = Reader::pairs,
+        "ownerReferences" owner_references: &'b [Option<OwnerReference<'b>>] =
+            |reader| reader.list(OwnerReference::read),
+    }
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Container<'b> {
-    #[serde(borrow)]
-    pub(super) name: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) image: Option<Text<'b>>,
+object! {
+    OwnerReference {
+        "apiVersion" api_version: &'b str = Reader::text,
+        "kind" kind: &'b str = Reader::text,
+        "name" name: &'b str = Reader::text,
+        "controller" controller: bool = Reader::flag,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Volume<'b> {
-    #[serde(borrow)]
-    pub(super) name: Option<Text<'b>>,
-    #[serde(borrow)]
-    pub(super) image: Option<Strict<ImageVolume<'b>>>,
+object! {
+    /// The `spec` of a pod or of an object with a pod template.
+    Spec {
+        "containers" containers: &'b [Option<Container<'b>>] = Container::read_list,
+        "initContainers" init_containers: &'b [Option<Container<'b>>] = Container::read_list,
+        "ephemeralContainers" ephemeral_containers: &'b [Option<Container<'b>>] =
+            Container::read_list,
+        "volumes" volumes: &'b [Option<Volume<'b>>] = |reader| reader.list(Volume::read),
+        "imagePullSecrets" image_pull_secrets: &'b [Option<Named<'b>>] =
+            |reader| reader.list(Named::read),
+        "template" template: &'b Object<'b> = Object::read_kept,
+        "jobTemplate" job_template: &'b Object<'b> = Object::read_kept,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct ImageVolume<'b> {
-    #[serde(borrow)]
-    pub(super) reference: Option<Text<'b>>,
+object! {
+    Container {
+        "name" name: &'b str = Reader::text,
+        "image" image: &'b str = Reader::text,
+    }
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Named<'b> {
-    #[serde(borrow)]
-    pub(super) name: Option<Text<'b>>,
+object! {
+    Volume {
+        "name" name: &'b str = Reader::text,
+        "image" image: ImageVolume<'b> = ImageVolume::read,
+    }
+}
+
+object! {
+    ImageVolume {
+        "reference" reference: &'b str = Reader::text,
+    }
+}
+
+object! {
+    Named {
+        "name" name: &'b str = Reader::text,
+    }
+}
+
+impl<'b> Object<'b> {
+    fn read_kept(reader: &mut Reader<'b>) -> Option<&'b Self> {
+        Self::read(reader).map(|object| reader.keep(object))
+    }
+}
+
+impl<'b> Metadata<'b> {
+    fn read_kept(reader: &mut Reader<'b>) -> Option<&'b Self> {
+        Self::read(reader).map(|metadata| reader.keep(metadata))
+    }
+}
+
+impl<'b> Spec<'b> {
+    fn read_kept(reader: &mut Reader<'b>) -> Option<&'b Self> {
+        Self::read(reader).map(|spec| reader.keep(spec))
+    }
+}
+
+impl<'b> Container<'b> {
+    fn read_list(reader: &mut Reader<'b>) -> Option<&'b [Option<Self>]> {
+        reader.list(Self::read)
+    }
 }
 
 /// `response`: always allowed.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(super) struct Response<'r> {
     uid: &'r str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    audit_annotations: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
+    patch: Option<&'r str>,
+    audit_annotations: Pairs<'r>,
+    warnings: &'r [&'r str],
 }
 
 impl<'r> Response<'r> {
-    /// `patch` is a JSON Patch in base64.
+    /// `patch` is a JSON Patch in base64; `audit_annotations` have no key twice.
     pub(super) fn new(
         uid: &'r str,
-        patch: Option<String>,
-        audit_annotations: BTreeMap<String, String>,
-        warnings: Vec<String>,
+        patch: Option<&'r str>,
+        audit_annotations: Pairs<'r>,
+        warnings: &'r [&'r str],
     ) -> Self {
-        let patch_type = patch.is_some().then_some("JSONPatch");
-        Self { uid, allowed: true, patch_type, patch, audit_annotations, warnings }
+        Self { uid, patch, audit_annotations, warnings }
     }
 
     /// The body of the answer.
-    pub(super) fn encode(&self, api_version: &str) -> Vec<u8> {
-        let review = serde_json::json!({
-            "apiVersion": api_version,
-            "kind": KIND,
-            "response": self,
-        });
-        review.to_string().into_bytes()
+    pub(super) fn encode(&self, api_version: &str, arena: &Bump) -> Vec<u8> {
+        let mut out = ArenaString::with_capacity_in(ANSWER_BYTES, arena);
+        out.push_str(r#"{"apiVersion":"#);
+        write::string(&mut out, api_version);
+        out.push_str(r#","kind":""#);
+        out.push_str(KIND);
+        out.push_str(r#"","response":{"allowed":true"#);
+        if !self.audit_annotations.is_empty() {
+            out.push_str(r#","auditAnnotations":"#);
+            write::object(&mut out, self.audit_annotations.iter().copied());
+        }
+        if let Some(patch) = self.patch {
+            out.push_str(r#","patch":""#);
+            // Base64 has nothing to escape.
+            out.push_str(patch);
+            out.push_str(r#"","patchType":"JSONPatch""#);
+        }
+        out.push_str(r#","uid":"#);
+        write::string(&mut out, self.uid);
+        if !self.warnings.is_empty() {
+            out.push_str(r#","warnings":"#);
+            write::strings(&mut out, self.warnings.iter().copied());
+        }
+        out.push_str("}}");
+        out.as_bytes().to_vec()
     }
 }

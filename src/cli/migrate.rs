@@ -1,5 +1,6 @@
 //! `detour migrate`: files of another system in, rules, values and a report out.
 
+use bumpalo::Bump;
 use std::error::Error;
 use std::fmt;
 use std::fs;
@@ -173,6 +174,7 @@ fn compiled(migration: &Migration) -> Result<Mapping, String> {
 }
 
 fn result(mapping: &Mapping, image: &str, pod: &Pod<'_>) -> String {
-    let decision = mapping.decide(image, pod);
+    let arena = Bump::new();
+    let decision = mapping.decide(image, pod, &arena);
     decision.image.map_or_else(|| image.to_owned(), |image| image.to_string())
 }

@@ -3,6 +3,8 @@
 
 use std::io::{self, Read, Write};
 
+use bumpalo::Bump;
+
 use super::{CliError, Exit, finish, report};
 use crate::admission;
 use crate::config::ReviewConfig;
@@ -37,7 +39,7 @@ pub fn run(config: &ReviewConfig) -> Exit {
         report(&mut stderr, &CliError::TooLarge { bytes_max: REVIEW_BYTES_MAX }, None);
         return Exit::Failed;
     }
-    match admission::admit(&body, &compiled.mapping) {
+    match admission::admit(&body, &compiled.mapping, &Bump::new()) {
         Ok(admitted) => {
             let mut out = io::stdout().lock();
             let written = out.write_all(&admitted.body).and_then(|()| out.write_all(b"\n"));

@@ -76,7 +76,7 @@ impl Backwards {
     /// Whether the template could have produced `image`. A template whose
     /// expression cannot be compiled counts as having produced all under its
     /// head, for leaving an image alone is the safe side.
-    pub(super) fn matches(&self, image: &Reference) -> bool {
+    pub(super) fn matches(&self, image: &Reference<'_>) -> bool {
         self.regex.as_ref().is_none_or(|regex| {
             let is_match = |text: String| regex.is_match(&text);
             regex.is_match(image.as_str()) || without_official(image).is_some_and(is_match)
@@ -86,7 +86,7 @@ impl Backwards {
 
 /// The text before its normal form, for a template may write
 /// `docker.io/nginx` where the image is `docker.io/library/nginx`.
-fn without_official(image: &Reference) -> Option<String> {
+fn without_official(image: &Reference<'_>) -> Option<String> {
     let (registry, rest) = image.as_str().split_once('/')?;
     let short = rest.strip_prefix(reference::OFFICIAL_NAMESPACE)?.strip_prefix('/')?;
     let is_official = registry == reference::DEFAULT_REGISTRY && !short.contains('/');

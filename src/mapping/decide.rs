@@ -1,10 +1,12 @@
 //! The decision on one image.
 
+use bumpalo::Bump;
+
 use super::reason::Reason;
 use super::scope::{self, Pod};
 use super::table::Table;
 use super::template::{self, Matched};
-use super::{Mapping, RuleId, RuleRef};
+use super::{Bound, Mapping, RuleId, RuleRef};
 use crate::reference::{self, Reference};
 use crate::rules::Mode;
 
@@ -16,7 +18,7 @@ const PLACEHOLDER: &str = "auto";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision<'m> {
     /// The image to use instead; none when the text stays as it is.
-    pub image: Option<Reference>,
+    pub image: Option<Reference<'m>>,
     /// Why.
     pub reason: Reason,
     /// The rule that decided.
@@ -31,7 +33,7 @@ pub struct Decision<'m> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed<'m> {
     /// The image that it would have used; none when the text would stay.
-    pub image: Option<Reference>,
+    pub image: Option<Reference<'m>>,
     /// Why.
     pub reason: Reason,
     /// The rule of the map in Observe.
@@ -51,15 +53,15 @@ impl Mapping {
     /// Decides on the text of an image field.
     ///
     /// Costs the length of the text and the number of patterns in force, not
-    /// the number of rules.
-    pub fn decide(&self, text: &str, pod: &Pod<'_>) -> Decision<'_> {
-        let image = match readable(text) {
+    /// the number of rules. What it makes is in `arena`.
+    pub fn decide<'a>(&'a self, text: &'a str, pod: &Pod<'_>, arena: &'a Bump) -> Decision<'a> {
+        let image = match readable(text, arena) {
             Ok(image) => image,
             Err(reason) => return Decision::left_alone(reason),
         };
-        let (verdict, rule) = self.walk(&image, pod, View::InForce);
+        let (verdict, rule) = self.walk(&image, pod, View::InForce, arena);
         let (image_after, reason) = verdict;
-        let observed = self.observed(&image, pod);
+        let observed = self.observed(&image, pod, arena);
         Decision {
             image: image_after,
             reason,
@@ -69,12 +71,13 @@ impl Mapping {
         }
     }
 
-    fn walk(
-        &self,
-        image: &Reference,
+    fn walk<'a>(
+        &'a self,
+        image: &Reference<'_>,
         pod: &Pod<'_>,
         view: View,
-    ) -> ((Option<Reference>, Reason), Option<RuleRef>) {
+        arena: &'a Bump,
+    ) -> ((Option<Reference<'a>>, Reason), Option<RuleRef>) {
         let takes_part =
             |rule: RuleRef| view == View::WouldBe || self.map_of(rule).mode == Mode::Enforce;
         let is_visible =
@@ -89,38 +92,45 @@ impl Mapping {
         let found =
             found.or_else(|| tables.clone().find_map(|table| table.find_default(image, &accept)));
         match found {
-            Some((rule, matched)) => (self.result(rule, image, &matched), Some(rule)),
+            Some((rule, matched)) => (self.result(rule, image, &matched, arena), Some(rule)),
             None => ((None, Reason::NoRule), None),
         }
     }
 
-    fn result(
-        &self,
+    fn result<'a>(
+        &'a self,
         rule: RuleRef,
-        image: &Reference,
+        image: &Reference<'_>,
         matched: &Matched<'_>,
-    ) -> (Option<Reference>, Reason) {
+        arena: &'a Bump,
+    ) -> (Option<Reference<'a>>, Reason) {
         let Some(target) = self.rule(rule).action.target() else {
             return (None, Reason::Keep);
         };
-        match template::apply(target, image, matched) {
+        match template::apply(target, image, matched, arena) {
             None => (None, Reason::InvalidResult),
-            Some(result) if result == *image => (None, Reason::Same),
+            Some(result) if result.as_str() == image.as_str() => (None, Reason::Same),
             Some(result) => (Some(result), Reason::Rewritten),
         }
     }
 
-    fn observed(&self, image: &Reference, pod: &Pod<'_>) -> Option<Observed<'_>> {
+    fn observed<'a>(
+        &'a self,
+        image: &Reference<'_>,
+        pod: &Pod<'_>,
+        arena: &'a Bump,
+    ) -> Option<Observed<'a>> {
         if !self.observes {
             return None;
         }
-        let ((image, reason), rule) = self.walk(image, pod, View::WouldBe);
+        let ((image, reason), rule) = self.walk(image, pod, View::WouldBe, arena);
         let rule = rule.filter(|rule| self.map_of(*rule).mode == Mode::Observe)?;
         Some(Observed { image, reason, rule: self.rule_id(rule) })
     }
 
     fn rule_id(&self, rule: RuleRef) -> RuleId<'_> {
-        RuleId { map: &self.map_of(rule).id, rule: &self.rule(rule).name }
+        let Bound { map, rule } = &self.rules[rule.0];
+        RuleId { map: &self.map_names[*map], rule: &rule.name }
     }
 
     /// The secrets of the map whose target the image uses. A map that is not
@@ -142,13 +152,13 @@ impl Decision<'_> {
 }
 
 /// The reference to decide on, or why the text is left alone.
-fn readable(text: &str) -> Result<Reference, Reason> {
+fn readable<'a>(text: &'a str, arena: &'a Bump) -> Result<Reference<'a>, Reason> {
     let bare_id = text.strip_prefix("sha256:").unwrap_or(text);
     match text {
         "" => Err(Reason::Empty),
         PLACEHOLDER => Err(Reason::Placeholder),
         _ if reference::is_image_id(bare_id) => Err(Reason::ImageId),
-        _ => match Reference::parse(text) {
+        _ => match Reference::parse_in(text, arena) {
             Ok(image) if !image.registry().is_empty() => Ok(image),
             _ => Err(Reason::NotAReference),
         },

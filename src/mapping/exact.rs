@@ -29,7 +29,7 @@ struct OfDigest {
 }
 
 impl Exact {
-    pub(super) fn insert(&mut self, pattern: &Reference, rule: RuleRef) {
+    pub(super) fn insert(&mut self, pattern: &Reference<'_>, rule: RuleRef) {
         let entry = self.by_name.entry(pattern.name().into()).or_default();
         match (pattern.digest(), pattern.tag()) {
             (Some(digest), tag) => {
@@ -45,7 +45,7 @@ impl Exact {
     /// of its tag (only without a digest), then of its name.
     pub(super) fn find(
         &self,
-        image: &Reference,
+        image: &Reference<'_>,
         accept: impl Fn(RuleRef) -> bool,
     ) -> Option<RuleRef> {
         let entry = self.by_name.get(image.name())?;
@@ -67,9 +67,9 @@ impl Exact {
 /// `image`, given that `image` has the target's name. `pattern` is what the
 /// rule matches, if it is an exact rule.
 pub(super) fn could_produce(
-    pattern: Option<&Reference>,
-    target: &Reference,
-    image: &Reference,
+    pattern: Option<&Reference<'_>>,
+    target: &Reference<'_>,
+    image: &Reference<'_>,
 ) -> bool {
     if target.digest().is_some() {
         return (target.tag(), target.digest()) == (image.tag(), image.digest());

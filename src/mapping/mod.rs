@@ -17,12 +17,13 @@ mod trie;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 pub use decide::{Decision, Observed};
 pub use page::PAGE_BYTES_MAX;
 
 use crate::rules::merge::{Layer, Merged};
-use crate::rules::{ImageMap, MapId, Mode, Rule};
+use crate::rules::{ImageMap, Mode, Rule};
 use policy::Policy;
 use table::Table;
 
@@ -31,6 +32,8 @@ use table::Table;
 pub struct Mapping {
     /// Without their rules.
     maps: Vec<ImageMap>,
+    /// The ids of the maps as texts.
+    map_names: Vec<Arc<str>>,
     rules: Vec<Bound>,
     layers: BTreeMap<Layer, Table>,
     namespaces: HashMap<String, Table>,
@@ -53,8 +56,8 @@ struct RuleRef(usize);
 /// What names a rule: `KIND/[NAMESPACE/]NAME#RULE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RuleId<'m> {
-    /// The rule's map.
-    pub map: &'m MapId,
+    /// The rule's map, `KIND/[NAMESPACE/]NAME`.
+    pub map: &'m Arc<str>,
     /// The rule's name, its index in brackets, or `default`.
     pub rule: &'m str,
 }
@@ -82,6 +85,7 @@ impl Mapping {
                 table.insert(RuleRef(mapping.rules.len()), &rule, &mut places);
                 mapping.rules.push(Bound { map: index, rule });
             }
+            mapping.map_names.push(map.id.to_string().into());
             mapping.maps.push(map);
         }
         mapping
@@ -91,7 +95,7 @@ impl Mapping {
     /// and age.
     pub fn rules(&self) -> impl ExactSizeIterator<Item = (RuleId<'_>, &Rule)> {
         self.rules.iter().map(|bound| {
-            (RuleId { map: &self.maps[bound.map].id, rule: &bound.rule.name }, &bound.rule)
+            (RuleId { map: &self.map_names[bound.map], rule: &bound.rule.name }, &bound.rule)
         })
     }
 

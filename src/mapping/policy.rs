@@ -52,7 +52,8 @@ impl Policy {
     }
 
     fn opts_out(&self, pod: &Pod<'_>) -> bool {
-        let mut pairs = pod.labels.iter().chain(&pod.annotations).chain(&pod.workload_labels);
+        let own = pod.labels.iter().chain(pod.annotations);
+        let mut pairs = own.chain(pod.workload_labels).chain(pod.workload_annotations);
         pairs.any(|(key, value)| self.is_opt_out(key, value))
     }
 

@@ -11,19 +11,21 @@ const PLACES: u32 = 10_000;
 const RUN_DIGITS_MIN: usize = 8;
 
 /// What a decision may depend on besides the image.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Pod<'r> {
     /// The namespace of the request.
     pub namespace: &'r str,
     /// The pod's labels.
-    pub labels: Vec<(&'r str, &'r str)>,
-    /// The pod's annotations, and those of the object around its template.
-    pub annotations: Vec<(&'r str, &'r str)>,
+    pub labels: &'r [(&'r str, &'r str)],
+    /// The pod's annotations.
+    pub annotations: &'r [(&'r str, &'r str)],
     /// The labels of the object around its template; they may opt it out but
     /// are not looked at by a map's `podSelector`.
-    pub workload_labels: Vec<(&'r str, &'r str)>,
+    pub workload_labels: &'r [(&'r str, &'r str)],
+    /// The annotations of the object around its template.
+    pub workload_annotations: &'r [(&'r str, &'r str)],
     /// Every owner.
-    pub owners: Vec<Owner<'r>>,
+    pub owners: &'r [Owner<'r>],
     /// Whom the pod counts as in a rollout.
     pub counts_as: CountsAs<'r>,
 }
@@ -31,8 +33,8 @@ pub struct Pod<'r> {
 /// One of a pod's owners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner<'r> {
-    /// `GROUP/VERSION`, or `v1` for the core group.
-    pub api_version: &'r str,
+    /// `GROUP/KIND`; the core group is written `core`.
+    pub group_kind: &'r str,
     /// The owner's kind.
     pub kind: &'r str,
     /// The owner's name.
@@ -70,22 +72,17 @@ impl<'r> CountsAs<'r> {
 impl<'r> Pod<'r> {
     /// The value of a label.
     pub fn label(&self, key: &str) -> Option<&'r str> {
-        value_of(&self.labels, key)
+        value_of(self.labels, key)
     }
 
-    /// The value of an annotation.
+    /// The value of an annotation, the pod's own first.
     pub fn annotation(&self, key: &str) -> Option<&'r str> {
-        value_of(&self.annotations, key)
+        value_of(self.annotations, key).or_else(|| value_of(self.workload_annotations, key))
     }
 
-    /// Whether one of the owners matches, as `GROUP/KIND`; the core group is
-    /// written `core`.
+    /// Whether one of the owners matches, as `GROUP/KIND`.
     pub(super) fn is_owned_by(&self, globs: &Globs) -> bool {
-        !globs.is_empty()
-            && self.owners.iter().any(|owner| {
-                let group = owner.api_version.split_once('/').map_or("core", |(group, _)| group);
-                globs.matches(&format!("{group}/{}", owner.kind))
-            })
+        !globs.is_empty() && self.owners.iter().any(|owner| globs.matches(owner.group_kind))
     }
 }
 

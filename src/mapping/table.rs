@@ -50,7 +50,7 @@ impl Table {
     pub(super) fn find<'i>(
         &self,
         rules: &[Bound],
-        image: &'i Reference,
+        image: &'i Reference<'_>,
         accept: &impl Fn(RuleRef) -> bool,
     ) -> Option<(RuleRef, Matched<'i>)> {
         let exact = || self.exact.find(image, accept).map(|rule| (rule, Matched::default()));
@@ -78,7 +78,7 @@ impl Table {
     /// The default of the first map that `accept` takes.
     pub(super) fn find_default<'i>(
         &self,
-        image: &'i Reference,
+        image: &'i Reference<'_>,
         accept: &impl Fn(RuleRef) -> bool,
     ) -> Option<(RuleRef, Matched<'i>)> {
         let rule = self.defaults.iter().copied().find(|rule| accept(*rule))?;
@@ -90,7 +90,7 @@ impl Table {
     pub(super) fn find_place(
         &self,
         rules: &[Bound],
-        image: &Reference,
+        image: &Reference<'_>,
         is_visible: &impl Fn(RuleRef) -> bool,
     ) -> Option<RuleRef> {
         self.places.find(rules, image, is_visible)
@@ -135,7 +135,7 @@ impl Places {
     fn find(
         &self,
         rules: &[Bound],
-        image: &Reference,
+        image: &Reference<'_>,
         is_visible: &impl Fn(RuleRef) -> bool,
     ) -> Option<RuleRef> {
         let name = image.name();
@@ -156,7 +156,7 @@ impl Places {
 
 /// Whether one of the rule's targets has the image's name and could have
 /// become this image.
-fn could_name(rule: &Rule, image: &Reference) -> bool {
+fn could_name(rule: &Rule, image: &Reference<'_>) -> bool {
     let pattern = match &rule.matcher {
         Matcher::Exact(pattern) => Some(pattern),
         // What a pattern matches is not known.
@@ -172,7 +172,7 @@ fn could_name(rule: &Rule, image: &Reference) -> bool {
 }
 
 /// The image that a path is by itself, if its normal form lies elsewhere.
-fn official_name(path: &str) -> Option<Reference> {
+fn official_name(path: &str) -> Option<Reference<'static>> {
     let has_path = path.contains('/');
     Reference::parse(path).ok().filter(|image| has_path && image.name() != path)
 }

@@ -1,8 +1,11 @@
 //! A rule's target filled in for an image.
 
+use bumpalo::Bump;
+use bumpalo::collections::String as ArenaString;
 use regex::Captures;
 
 use super::exact::LATEST;
+use crate::arena::join;
 use crate::reference::{self, Reference};
 use crate::rules::target::{Field, Part, Target, Template};
 
@@ -19,17 +22,20 @@ pub(super) struct Matched<'i> {
 ///
 /// None when the result is no reference, or would drop the image's digest or
 /// join it to another tag.
-pub(super) fn apply(
-    target: &Target,
-    image: &Reference,
+pub(super) fn apply<'a>(
+    target: &'a Target,
+    image: &Reference<'_>,
     matched: &Matched<'_>,
-) -> Option<Reference> {
+    arena: &'a Bump,
+) -> Option<Reference<'a>> {
     match target {
-        Target::Below(base) if matched.rest.is_empty() => combine(&parse(base)?, image),
-        Target::Below(base) => combine(&parse(&format!("{base}/{}", matched.rest))?, image),
-        Target::Name(name) => combine(name, image),
+        Target::Below(base) if matched.rest.is_empty() => {
+            combine(parse(base, arena)?, image, arena)
+        }
+        Target::Below(base) => image.moved(base, matched.rest, arena),
+        Target::Name(name) => combine(name.borrowed(), image, arena),
         Target::Template(template) => {
-            let filled = parse(&fill(template, image, matched)?)?;
+            let filled = parse(fill(template, image, matched, arena)?, arena)?;
             let own_digest = filled.digest().is_some_and(|digest| template.spells(digest));
             if filled.digest().is_none() && !template.places_tag_or_digest() {
                 // A tag that a group brought along is the image's, or there
@@ -37,7 +43,7 @@ pub(super) fn apply(
                 let keeps_tag = image.digest().is_none()
                     || template.spells_tag()
                     || filled.tag().is_none_or(|tag| image.tag() == Some(tag));
-                return combine(&filled, image).filter(|_| keeps_tag);
+                return combine(filled, image, arena).filter(|_| keeps_tag);
             }
             // A digest that is not the template's own is the image's, placed
             // by `{digest}` or by a group of the pattern.
@@ -51,33 +57,43 @@ pub(super) fn apply(
 
 /// Reads a result; a name without a registry is none, for it would go to
 /// Docker Hub.
-fn parse(text: &str) -> Option<Reference> {
+fn parse<'a>(text: &'a str, arena: &'a Bump) -> Option<Reference<'a>> {
     let (head, _) = text.split_once('/')?;
     if !reference::looks_like_registry(head) {
         return None;
     }
-    Reference::parse(text).ok().filter(|reference| !reference.registry().is_empty())
+    let parsed = Reference::parse_in(text, arena).ok();
+    parsed.filter(|reference| !reference.registry().is_empty())
 }
 
 /// The target's name with the image's tag and digest.
 ///
 /// The target's own tag counts only when the image has no digest; its own
 /// digest replaces both.
-fn combine(target: &Reference, image: &Reference) -> Option<Reference> {
+fn combine<'a>(
+    target: Reference<'a>,
+    image: &Reference<'_>,
+    arena: &'a Bump,
+) -> Option<Reference<'a>> {
     let (tag, digest) = match (target.digest(), image.digest(), target.tag()) {
-        (Some(_), _, _) | (None, None, Some(_)) => return Some(target.clone()),
+        (Some(_), _, _) | (None, None, Some(_)) => return Some(target),
         (None, digest, _) => (image.tag(), digest),
     };
-    let mut text = target.name().to_owned();
-    text.extend(tag.into_iter().flat_map(|tag| [":", tag]));
-    text.extend(digest.into_iter().flat_map(|digest| ["@", digest]));
-    Reference::parse(&text).ok()
+    let (colon, tag) = tag.map_or(("", ""), |tag| (":", tag));
+    let (at, digest) = digest.map_or(("", ""), |digest| ("@", digest));
+    let text = join(&[target.name(), colon, tag, at, digest], arena);
+    Reference::parse_in(text, arena).ok()
 }
 
 /// The template's text; none when the image lacks what it places, or a port
 /// would stand where a tag does.
-fn fill(template: &Template, image: &Reference, matched: &Matched<'_>) -> Option<String> {
-    let mut text = String::new();
+fn fill<'a>(
+    template: &Template,
+    image: &Reference<'_>,
+    matched: &Matched<'_>,
+    arena: &'a Bump,
+) -> Option<&'a str> {
+    let mut text = ArenaString::new_in(arena);
     for part in &template.parts {
         text.push_str(match part {
             Part::Literal(literal) => literal,
@@ -87,11 +103,11 @@ fn fill(template: &Template, image: &Reference, matched: &Matched<'_>) -> Option
             Part::Field(field) => value(*field, image, matched)?,
         });
     }
-    Some(text)
+    Some(text.into_bump_str())
 }
 
 /// Whether the field's value holds the port of the image's registry.
-fn has_port(field: Field, image: &Reference, matched: &Matched<'_>) -> bool {
+fn has_port(field: Field, image: &Reference<'_>, matched: &Matched<'_>) -> bool {
     let Some(port) = image.registry().find(':') else { return false };
     match field {
         Field::Registry => true,
@@ -104,7 +120,7 @@ fn has_port(field: Field, image: &Reference, matched: &Matched<'_>) -> bool {
     }
 }
 
-fn value<'v>(field: Field, image: &'v Reference, matched: &'v Matched<'_>) -> Option<&'v str> {
+fn value<'v>(field: Field, image: &'v Reference<'_>, matched: &'v Matched<'_>) -> Option<&'v str> {
     match field {
         Field::Registry | Field::Repository | Field::Short | Field::Name => name_part(field, image),
         Field::Rest => Some(matched.rest),
@@ -119,7 +135,7 @@ fn value<'v>(field: Field, image: &'v Reference, matched: &'v Matched<'_>) -> Op
 }
 
 /// The value of a placeholder that depends on the image's name alone.
-pub(super) fn name_part(field: Field, image: &Reference) -> Option<&str> {
+pub(super) fn name_part<'i>(field: Field, image: &'i Reference<'_>) -> Option<&'i str> {
     let repository = image.repository();
     match field {
         Field::Registry => Some(image.registry()),

@@ -196,7 +196,7 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Matcher {
     /// One repository, tag or digest.
-    Exact(Reference),
+    Exact(Reference<'static>),
     /// A registry or path and all below it.
     Prefix(String),
     /// What the pattern matches.

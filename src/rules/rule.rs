@@ -123,7 +123,7 @@ fn check_on(checker: &mut Checker, table: Table<'_>, kind: &str) -> Seen {
     }
 }
 
-fn check_exact(text: &str) -> Result<Reference, TargetError> {
+fn check_exact(text: &str) -> Result<Reference<'static>, TargetError> {
     target::check_head(text, "exact")?;
     if !text.contains('/') {
         return Err(TargetError {

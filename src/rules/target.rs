@@ -11,7 +11,7 @@ pub enum Target {
     /// A registry, with or without a path, below which the image goes.
     Below(String),
     /// A whole reference that replaces the image's name.
-    Name(Reference),
+    Name(Reference<'static>),
     /// A text with placeholders.
     Template(Template),
 }
@@ -331,7 +331,7 @@ pub(super) fn parse_path(text: &str, role: &str) -> Result<String, TargetError> 
     }
 }
 
-fn parse_name(text: &str) -> Result<Reference, TargetError> {
+fn parse_name(text: &str) -> Result<Reference<'static>, TargetError> {
     if !text.contains('/') {
         return Err(TargetError {
             what: format!("target {text:?} has no repository"),

@@ -4,6 +4,8 @@ use std::io::{self, ErrorKind};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
+use bumpalo::Bump;
+
 use super::answer::{Answer, Status};
 use super::buffer::Buffer;
 use super::http::{self, After, CONTINUE, Head};
@@ -24,8 +26,12 @@ pub(super) fn serve(shared: &Shared, seat: &Seat) {
         return stream.linger(shared.limits.farewell);
     }
     let buffer = Buffer::new(shared.limits.head_bytes, Arc::clone(&shared.budget));
-    Connection { shared, seat, stream, buffer, out: Vec::new() }.run();
+    Connection { shared, seat, stream, buffer, out: Vec::new(), arena: Bump::new() }.run();
 }
+
+/// What an arena may keep from one request to the next; it holds what most
+/// requests need.
+const ARENA_BYTES_KEPT: usize = 64 * 1024;
 
 struct Connection<'a> {
     shared: &'a Shared,
@@ -34,6 +40,8 @@ struct Connection<'a> {
     buffer: Buffer,
     /// The answer's bytes; kept between requests for its capacity.
     out: Vec<u8>,
+    /// What an answer needs while it is made.
+    arena: Bump,
 }
 
 impl Connection<'_> {
@@ -73,9 +81,8 @@ impl Connection<'_> {
                 }
             };
             let total = head.head_bytes + head.body_bytes;
-            if let Some((answer, after)) =
-                ask(self.shared, &head, filled.get(head.head_bytes..total))
-            {
+            let body = filled.get(head.head_bytes..total);
+            if let Some((answer, after)) = ask(self.shared, &head, body, &self.arena) {
                 let after = if self.seat.should_leave() { After::Close } else { after };
                 http::respond(&mut self.out, head.method, &answer, after);
                 return self.send(total, answer.valued, after);
@@ -88,6 +95,13 @@ impl Connection<'_> {
                 let overload = Answer::refusal(Status::ServiceUnavailable);
                 return self.refuse(&overload.with_header("Retry-After", "1"));
             }
+        }
+    }
+
+    fn clear_arena(&mut self) {
+        match self.arena.allocated_bytes() > ARENA_BYTES_KEPT {
+            true => self.arena = Bump::new(),
+            false => self.arena.reset(),
         }
     }
 
@@ -113,6 +127,7 @@ impl Connection<'_> {
         self.stream.send(&self.out)?;
         self.out.clear();
         self.out.shrink_to(self.shared.limits.head_bytes);
+        self.clear_arena();
         if after == After::Keep {
             self.buffer.consume(total);
             self.seat.rest(valued);
@@ -123,13 +138,18 @@ impl Connection<'_> {
 
 /// Asks the service, if it can be asked already: with a `body`, or when it
 /// refuses without one.
-fn ask(shared: &Shared, head: &Head<'_>, body: Option<&[u8]>) -> Option<(Answer, After)> {
+fn ask(
+    shared: &Shared,
+    head: &Head<'_>,
+    body: Option<&[u8]>,
+    arena: &Bump,
+) -> Option<(Answer, After)> {
     if let Err(answer) = shared.service.check(head) {
         // Where the next request starts is known only with the body read.
         return Some((answer, if body.is_some() { after(shared, head) } else { After::Close }));
     }
     let body = body?;
-    match panic::catch_unwind(AssertUnwindSafe(|| shared.service.answer(head, body))) {
+    match panic::catch_unwind(AssertUnwindSafe(|| shared.service.answer(head, body, arena))) {
         Ok(answer) => Some((answer, after(shared, head))),
         Err(_) => {
             count(&shared.counters.panics);

@@ -32,6 +32,8 @@ pub use self::limits::Limits;
 pub use self::listener::bind;
 pub use self::tls::{TlsSlot, TlsState, server_config};
 
+use bumpalo::Bump;
+
 use self::buffer::Budget;
 use self::listener::Pulse;
 use self::seats::Seats;
@@ -46,8 +48,9 @@ pub trait Service: Send + Sync + 'static {
     /// The refusal. The connection is closed when there is a body to come.
     fn check(&self, head: &Head<'_>) -> Result<(), Answer>;
 
-    /// Answers a whole request.
-    fn answer(&self, head: &Head<'_>, body: &[u8]) -> Answer;
+    /// Answers a whole request. `arena` is for what is needed meanwhile: it
+    /// is the connection's, and empty.
+    fn answer(&self, head: &Head<'_>, body: &[u8], arena: &Bump) -> Answer;
 
     /// Answers the request at which [`Service::answer`] panicked; the
     /// connection is closed afterwards. Should only do what cannot panic.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use bumpalo::Bump;
+
 use super::answer::{Answer, Status};
 use super::http::Head;
 use super::{Server, Service, TlsSlot};
@@ -47,7 +49,7 @@ impl Service for Operations {
         }
     }
 
-    fn answer(&self, head: &Head<'_>, _body: &[u8]) -> Answer {
+    fn answer(&self, head: &Head<'_>, _body: &[u8], _arena: &Bump) -> Answer {
         match head.path {
             "/livez" => self.livez(),
             "/readyz" => self.readyz(head.query),

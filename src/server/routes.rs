@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bumpalo::Bump;
+
 use super::Service;
 use super::answer::{Answer, Status};
 use super::http::Head;
-use crate::admission::{self, Handling, ImageOutcome, Outcome, Recorded};
+use crate::admission::{self, Handling, Outcome, Recorded};
 use crate::metrics::Metrics;
 use crate::snapshot::Published;
 
@@ -40,10 +42,10 @@ impl Service for Admission {
         }
     }
 
-    fn answer(&self, _head: &Head<'_>, body: &[u8]) -> Answer {
+    fn answer(&self, _head: &Head<'_>, body: &[u8], arena: &Bump) -> Answer {
         let start = Instant::now();
         let snapshot = self.published.load();
-        let (answer, operation, outcome) = match admission::admit(body, &snapshot.mapping) {
+        let (answer, operation, outcome) = match admission::admit(body, &snapshot.mapping, arena) {
             Ok(admitted) => {
                 let outcome = admitted.outcome;
                 self.count_images(&outcome);
@@ -54,10 +56,10 @@ impl Service for Admission {
             }
             Err(error) => {
                 log::warn!("a request was refused: {error}");
-                (undecodable(&error), String::new(), "undecodable")
+                (undecodable(&error), "", "undecodable")
             }
         };
-        self.metrics.admission(&operation, outcome, start.elapsed());
+        self.metrics.admission(operation, outcome, start.elapsed());
         answer
     }
 
@@ -72,11 +74,11 @@ impl Service for Admission {
 }
 
 impl Admission {
-    fn count_images(&self, outcome: &Outcome) {
-        for image in &outcome.images {
-            self.metrics.image(map_of(image.rule.as_deref()), image.reason.as_str());
+    fn count_images(&self, outcome: &Outcome<'_>) {
+        for image in outcome.images {
+            self.metrics.image(image.rule.map(|rule| rule.map), image.reason.as_str());
             if let Some(observed) = &image.observed {
-                self.metrics.observed(map_of(Some(&observed.rule)), observed.reason.as_str());
+                self.metrics.observed(observed.rule.map, observed.reason.as_str());
             }
         }
     }
@@ -86,16 +88,11 @@ fn undecodable(error: &admission::Undecodable) -> Answer {
     Answer::new(Status::BadRequest, TEXT, format!("{error}\n").into_bytes())
 }
 
-/// The map of a rule's id.
-fn map_of(rule: Option<&str>) -> &str {
-    rule.and_then(|rule| rule.split('#').next()).unwrap_or_default()
-}
-
-fn changes(outcome: &Outcome) -> usize {
+fn changes(outcome: &Outcome<'_>) -> usize {
     outcome.images.iter().filter(|image| image.new.is_some()).count()
 }
 
-fn word_of(outcome: &Outcome) -> &'static str {
+fn word_of(outcome: &Outcome<'_>) -> &'static str {
     match outcome.handling {
         Handling::NotHandled => "not-handled",
         Handling::NotUnderstood => "not-understood",
@@ -105,10 +102,9 @@ fn word_of(outcome: &Outcome) -> &'static str {
 }
 
 /// One line a decision, with every image.
-fn log_decision(outcome: &Outcome) {
+fn log_decision(outcome: &Outcome<'_>) {
     let Outcome { uid, kind, namespace, name, operation, dry_run, images, pull_secrets, .. } =
         outcome;
-    let images: &Vec<ImageOutcome> = images;
     let annotation = match outcome.recorded {
         Recorded::Unchanged => "unchanged",
         Recorded::Written => "written",

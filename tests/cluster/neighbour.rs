@@ -1,6 +1,7 @@
 //! Other servers that the API server calls: webhooks that patch
 //! pods too, and a relay that shares calls out among instances of Detour.
 
+use bumpalo::Bump;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -77,7 +78,7 @@ impl<F: Fn(&Value) -> Value + Send + Sync + 'static> Service for Patcher<F> {
         Ok(())
     }
 
-    fn answer(&self, _head: &Head<'_>, body: &[u8]) -> Answer {
+    fn answer(&self, _head: &Head<'_>, body: &[u8], _arena: &Bump) -> Answer {
         let review: Value = serde_json::from_slice(body).unwrap();
         let patch = (self.0)(&review["request"]);
         let answer = json!({
@@ -115,7 +116,7 @@ impl Service for Relay {
         Ok(())
     }
 
-    fn answer(&self, _head: &Head<'_>, body: &[u8]) -> Answer {
+    fn answer(&self, _head: &Head<'_>, body: &[u8], _arena: &Bump) -> Answer {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let instance = &self.instances[turn % self.instances.len()];
         let response = instance.send("POST", "/mutate", JSON, body).unwrap();

@@ -86,8 +86,8 @@ fn every_reason() {
 fn every_metric() {
     let metrics = Metrics::default();
     metrics.admission("CREATE", "patched", Duration::ZERO);
-    metrics.image("a", "keep");
-    metrics.observed("a", "keep");
+    metrics.image(Some(&"a".into()), "keep");
+    metrics.observed(&"a".into(), "keep");
     metrics.sources.set("file", &SourceMetrics::default());
     metrics.certificates.rotation("new");
     metrics.write_back.status_written("written");

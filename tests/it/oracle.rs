@@ -3,8 +3,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use detour::admission::{self, ORIGINALS_ANNOTATION, Outcome, Undecodable};
+use bumpalo::Bump;
+use detour::admission::{
+    self, Handling, ImageOutcome, ORIGINALS_ANNOTATION, Outcome, Recorded, Undecodable,
+};
 use detour::mapping::Mapping;
+use detour::mapping::reason::Reason;
 use serde_json::{Map, Value, json};
 
 /// The pods' specs of the kinds that hold one.
@@ -22,7 +26,85 @@ pub(crate) struct Answer {
     /// The object of the request, with the patch applied.
     pub(crate) after: Value,
     /// What was decided.
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: Told,
+}
+
+/// An [`Outcome`] that outlives the review.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) uid: String,
+    pub(crate) kind: String,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) operation: String,
+    pub(crate) dry_run: bool,
+    pub(crate) handling: Handling,
+    pub(crate) images: Vec<ToldImage>,
+    pub(crate) recorded: Recorded,
+    pub(crate) pull_secrets: Vec<String>,
+}
+
+/// An image of an outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ToldImage {
+    pub(crate) field: String,
+    pub(crate) old: String,
+    pub(crate) new: Option<String>,
+    pub(crate) rule: Option<String>,
+    pub(crate) reason: Reason,
+    pub(crate) observed: Option<ToldObserved>,
+}
+
+/// What a map in Observe would have done to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ToldObserved {
+    pub(crate) new: Option<String>,
+    pub(crate) rule: String,
+    pub(crate) reason: Reason,
+}
+
+impl Told {
+    fn of(outcome: &Outcome<'_>) -> Self {
+        Self {
+            uid: outcome.uid.to_owned(),
+            kind: outcome.kind.to_owned(),
+            namespace: outcome.namespace.to_owned(),
+            name: outcome.name.to_owned(),
+            operation: outcome.operation.to_owned(),
+            dry_run: outcome.dry_run,
+            handling: outcome.handling,
+            images: outcome.images.iter().map(ToldImage::of).collect(),
+            recorded: outcome.recorded,
+            pull_secrets: outcome.pull_secrets.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl ToldImage {
+    fn of(image: &ImageOutcome<'_>) -> Self {
+        let observed = image.observed.map(|observed| ToldObserved {
+            new: observed.new.map(str::to_owned),
+            rule: observed.rule.to_string(),
+            reason: observed.reason,
+        });
+        Self {
+            field: image.field.to_owned(),
+            old: image.old.to_owned(),
+            new: image.new.map(str::to_owned),
+            rule: image.rule.map(|rule| rule.to_string()),
+            reason: image.reason,
+            observed,
+        }
+    }
+}
+
+/// What is decided on `body`, unchecked.
+///
+/// # Errors
+/// [`Undecodable`], as `admit` gives it.
+pub(crate) fn told(body: &[u8], mapping: &Mapping) -> Result<Told, Undecodable> {
+    let arena = Bump::new();
+    admission::admit(body, mapping, &arena).map(|admitted| Told::of(&admitted.outcome))
 }
 
 /// Answers `body` and checks the answer against `request`, the same review as
@@ -31,7 +113,8 @@ pub(crate) struct Answer {
 /// # Errors
 /// [`Undecodable`], as `admit` gives it.
 pub(crate) fn answer(body: &[u8], sent: &Value, mapping: &Mapping) -> Result<Answer, Undecodable> {
-    let admitted = admission::admit(body, mapping)?;
+    let arena = Bump::new();
+    let admitted = admission::admit(body, mapping, &arena)?;
     let mut review: Value = serde_json::from_slice(&admitted.body).expect("the answer is JSON");
     assert_eq!(keys(&review), ["apiVersion", "kind", "response"]);
     assert_eq!(review["kind"], "AdmissionReview");
@@ -55,7 +138,7 @@ pub(crate) fn answer(body: &[u8], sent: &Value, mapping: &Mapping) -> Result<Ans
         apply(&patch, &mut after);
         review["response"]["patch"] = Value::Array(patch.clone());
     }
-    Ok(Answer { review, patch, after, outcome: admitted.outcome })
+    Ok(Answer { review, patch, after, outcome: Told::of(&admitted.outcome) })
 }
 
 /// Applies a patch, which must apply.

@@ -1,5 +1,6 @@
 //! The two services, without a socket.
 
+use bumpalo::Bump;
 use std::sync::Arc;
 
 use detour::metrics::Metrics;
@@ -58,7 +59,9 @@ fn a_panic_is_answered_with_allowed_and_counted() {
 fn only_a_valid_review_makes_a_connection_valued() {
     let (service, _) = admission();
     let answer = |body: &[u8]| {
-        with_head("POST /mutate", "application/json", |head| service.answer(head, body))
+        with_head("POST /mutate", "application/json", |head| {
+            service.answer(head, body, &Bump::new())
+        })
     };
     assert!(answer(br#"{"request":{"uid":"u1"}}"#).valued);
     let refused = answer(b"{}");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: [&str; 5] = ["reference", "rules", "mapping", "admission", "migrate"];
+const PURE: [&str; 6] = ["arena", "reference", "rules", "mapping", "admission", "migrate"];
 const PURE_ATTRIBUTE: &str = "#![deny(clippy::disallowed_methods, clippy::disallowed_types)]";
 const LINES_MAX: usize = 350;
 /// What other programs write, and git's own.

@@ -1,9 +1,10 @@
 //! The AdmissionReview around the object.
 
-use detour::admission::{self, Handling};
+use detour::admission::Handling;
 use serde_json::{Value, json};
 
 use super::support::{MIRRORED, admit, create, hub, left_alone, pod, with};
+use crate::oracle;
 
 #[test]
 fn both_versions_are_answered_in_kind() {
@@ -51,7 +52,7 @@ fn what_is_no_review_with_a_uid_is_undecodable() {
         ("null".to_owned(), "an object"),
         ("\"AdmissionReview\"".to_owned(), "an object"),
         (format!("{text}{text}"), "trailing characters"),
-        (format!("\u{feff}{text}"), "expected value"),
+        (format!("\u{feff}{text}"), "an object"),
         (text[..text.len() - 1].to_owned(), "EOF"),
         (without("", "request"), "no request"),
         (without("/request", "uid"), "no uid"),
@@ -65,7 +66,7 @@ fn what_is_no_review_with_a_uid_is_undecodable() {
         (with(review.clone(), "/apiVersion", json!(1)).to_string(), "a string"),
     ];
     for (body, reason) in bodies {
-        let error = admission::admit(body.as_bytes(), &hub()).expect_err(&body).to_string();
+        let error = oracle::told(body.as_bytes(), &hub()).expect_err(&body).to_string();
         assert!(error.contains(reason), "{body}: {error}");
         assert!(!error.contains('\n'), "one line: {error}");
     }
@@ -75,14 +76,14 @@ fn what_is_no_review_with_a_uid_is_undecodable() {
 fn what_is_no_utf_8_is_undecodable() {
     let mut body = create(&pod(&["nginx"])).to_string().into_bytes();
     body.extend([b' ', 0xff]);
-    let error = admission::admit(&body, &hub()).expect_err("not UTF-8");
+    let error = oracle::told(&body, &hub()).expect_err("not UTF-8");
     assert!(error.to_string().contains("utf-8"), "{error}");
 }
 
 #[test]
 fn an_error_has_no_control_characters_of_the_body() {
     let review = with(create(&pod(&["nginx"])), "/kind", json!("a\nb\u{7}c"));
-    let error = admission::admit(review.to_string().as_bytes(), &hub()).expect_err("a kind");
+    let error = oracle::told(review.to_string().as_bytes(), &hub()).expect_err("a kind");
     assert!(!error.to_string().contains(char::is_control), "{error}");
 }
 

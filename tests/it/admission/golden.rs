@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bumpalo::Bump;
+use detour::admission;
 use detour::mapping::Mapping;
 use serde_json::{Value, json};
 
@@ -82,7 +84,8 @@ fn every_recorded_review_has_its_golden_answer() {
         let again = oracle::asked_again(&sent, &answer.after);
         let second = oracle::answer(again.to_string().as_bytes(), &again, &mapping);
         assert_eq!(second.expect("a review").patch, [] as [Value; 0], "{name}");
-        let admitted = detour::admission::admit(&body, &mapping).expect("a review");
+        let arena = Bump::new();
+        let admitted = admission::admit(&body, &mapping, &arena).expect("a review");
         assert_eq!(raw(&answer.review), admitted.body, "{name}: the file is the answer");
         found.push((name, answer.review));
     }

@@ -144,28 +144,43 @@ fn five_hundred_containers_are_all_rewritten() {
 }
 
 #[test]
-fn unknown_fields_may_be_nested_ten_thousand_deep() {
+fn unknown_fields_may_be_nested_as_deep_as_other_readers_take_them() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
         let last = if open == "[" { "" } else { "1" };
-        let deep = format!("{}{last}{}", open.repeat(10_000), close.repeat(10_000));
+        let nested = |levels| format!("{}{last}{}", open.repeat(levels), close.repeat(levels));
         let body = create(&pod(&["nginx"])).to_string();
-        for at in [r#""spec":{"#, r#""request":{"#, r#"{"image":"nginx","#, r#""metadata":{"#] {
+        // Each is inside this many levels.
+        let places = [
+            (2, r#""request":{"#),
+            (4, r#""spec":{"#),
+            (4, r#""metadata":{"#),
+            (6, r#"{"image":"nginx","#),
+        ];
+        for (levels, at) in places {
             assert!(body.contains(at), "{at}");
-            let body = body.replacen(at, &format!(r#"{at}"unknown":{deep},"#), 1);
-            let admitted = detour::admission::admit(body.as_bytes(), &hub()).expect("a review");
-            assert_eq!(admitted.outcome.images[0].new.as_deref(), Some(MIRRORED), "{at}");
+            let with =
+                |levels| body.replacen(at, &format!(r#"{at}"unknown":{},"#, nested(levels)), 1);
+            let told = |body: &str| oracle::told(body.as_bytes(), &hub());
+            let deepest = with(127 - levels);
+            assert!(serde_json::from_str::<Value>(&deepest).is_ok());
+            let images = told(&deepest).expect("a review").images;
+            assert_eq!(images[0].new.as_deref(), Some(MIRRORED), "{at}");
+            for levels in [128 - levels, 100_000] {
+                let error = told(&with(levels)).expect_err("too deep").to_string();
+                assert!(error.contains("recursion limit exceeded"), "{error}");
+            }
         }
     }
 }
 
 #[test]
-fn known_fields_nested_without_end_are_left_alone() {
+fn known_fields_nested_without_end_are_refused() {
     let body = create(&pod(&["nginx"])).to_string();
     for key in ["template", "spec"] {
         let deep = format!("{}{{}}{}", format!(r#"{{"{key}":"#).repeat(9_000), "}".repeat(9_000));
         let body = body.replacen(r#""object":{"#, &format!(r#""object":{{"template":{deep},"#), 1);
-        let admitted = detour::admission::admit(body.as_bytes(), &hub()).expect("a review");
-        assert_eq!(admitted.outcome.uid, UID);
+        let error = oracle::told(body.as_bytes(), &hub()).expect_err("too deep").to_string();
+        assert!(error.contains("recursion limit exceeded"), "{error}");
     }
 }
 
@@ -182,13 +197,13 @@ fn escaped_and_foreign_strings_are_read() {
 }
 
 #[test]
-fn a_lone_surrogate_is_answered() {
+fn a_lone_surrogate_is_refused_wherever_it_is() {
     let body = create(&pod(&["nginx"])).to_string();
-    let admit = |body: &str| detour::admission::admit(body.as_bytes(), &hub()).expect("a review");
-    let read = admit(&body.replace(r#""name":"c0""#, r#""name":"\ud800""#));
-    assert_eq!(read.outcome.handling, Handling::NotUnderstood);
-    let skipped = admit(&body.replace(r#""name":"c0""#, r#""tty":"\ud800","name":"c0""#));
-    assert_eq!(skipped.outcome.images[0].new.as_deref(), Some(MIRRORED));
+    for field in [r#""name":"\ud800""#, r#""tty":"\udc00","name":"c0""#] {
+        let body = body.replace(r#""name":"c0""#, field);
+        let error = oracle::told(body.as_bytes(), &hub()).expect_err(field).to_string();
+        assert!(error.contains("surrogate") || error.contains("hex escape"), "{error}");
+    }
 }
 
 #[test]

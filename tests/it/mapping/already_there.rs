@@ -246,12 +246,12 @@ fn rollout_owners_and_selectors_do_not_matter() {
         "excludeOwners: [\"*/*\"]",
     ];
     let owner = detour::mapping::scope::Owner {
-        api_version: "apps/v1",
+        group_kind: "apps/ReplicaSet",
         kind: "ReplicaSet",
         name: "shop",
         is_controller: true,
     };
-    let pod = detour::mapping::scope::Pod { owners: vec![owner], ..pod_in("web") };
+    let pod = detour::mapping::scope::Pod { owners: &[owner], ..pod_in("web") };
     for narrow in narrow {
         let spec = format!("{narrow}\nrules:\n- {{name: r, prefix: quay.io, to: a.example}}");
         let wide = "rules:\n- {name: wide, prefix: a.example, to: z.example}";

@@ -1,6 +1,7 @@
 //! Deciding twice changes nothing the second time, for random rule sets of
 //! every kind; and a result never loses a digest nor gives it another tag.
 
+use bumpalo::Bump;
 use detour::mapping::Mapping;
 use detour::mapping::policy::Policy;
 use detour::mapping::reason::Reason;
@@ -194,16 +195,17 @@ proptest! {
     ) {
         let mapping = mapping(&documents);
         let labelled = Pod {
-            labels: vec![("app", "web")],
+            labels: &[("app", "web")],
             counts_as: CountsAs { kind: "ReplicaSet", name: "shop" },
             ..pod_in("web")
         };
         for (pod, image) in [labelled, pod_in("ops")].iter().flat_map(|pod| {
             images.iter().map(move |image| (pod, image))
         }) {
-            let Some(result) = mapping.decide(image, pod).image else { continue };
+            let arena = Bump::new();
+            let Some(result) = mapping.decide(image, pod, &arena).image else { continue };
             check_result(&Reference::parse(image).unwrap(), &result);
-            let second = mapping.decide(result.as_str(), pod);
+            let second = mapping.decide(result.as_str(), pod, &arena);
             prop_assert_eq!(second.image, None, "{} became {}", image, result);
             prop_assert_ne!(second.reason, Reason::Rewritten);
         }
@@ -219,7 +221,7 @@ fn most_random_rules_load_and_rewrite() {
     let strategy = (prop::collection::vec((3..4_usize, spec()), 4), image());
     let rewritten = (0..200).filter(|_| {
         let (documents, image) = strategy.new_tree(&mut runner).unwrap().current();
-        mapping(&documents).decide(&image, &pod_in("web")).reason == Reason::Rewritten
+        mapping(&documents).decide(&image, &pod_in("web"), &Bump::new()).reason == Reason::Rewritten
     });
     let count = rewritten.count();
     assert!(count > 20, "only {count} of 200 images were rewritten");

@@ -65,15 +65,15 @@ fn opt_out(key: &str, value: &str) -> OptOut {
     OptOut { key: key.to_owned(), value: value.to_owned() }
 }
 
-fn owner(api_version: &str) -> Owner<'_> {
-    Owner { api_version, kind: "Cluster", name: "db", is_controller: true }
+fn owner(group_kind: &str) -> Owner<'_> {
+    Owner { group_kind, kind: "Cluster", name: "db", is_controller: true }
 }
 
 #[test]
 fn an_ordinary_pod_is_not_exempt() {
     assert_eq!(policy().exemption(&pod_in("web")), None);
     assert_eq!(Policy::default().exemption(&pod_in("kube-system")), None);
-    let pod = Pod { owners: vec![owner("apps/v1")], ..pod_in("web") };
+    let pod = Pod { owners: &[owner("apps/Cluster")], ..pod_in("web") };
     assert_eq!(policy().exemption(&pod), None);
 }
 
@@ -89,7 +89,7 @@ fn exempt_namespaces_are_left_alone() {
 
 #[test]
 fn exempt_owners_are_left_alone_whichever_of_the_owners_they_are() {
-    let owners = vec![owner("apps/v1"), owner("postgresql.cnpg.io/v1")];
+    let owners = &[owner("apps/Cluster"), owner("postgresql.cnpg.io/Cluster")];
     let pod = Pod { owners, ..pod_in("web") };
     assert_eq!(policy().exemption(&pod), Some(Reason::ExemptOwner));
     assert_eq!(Policy::default().exemption(&pod), None);
@@ -98,11 +98,11 @@ fn exempt_owners_are_left_alone_whichever_of_the_owners_they_are() {
 #[test]
 fn mirror_pods_are_left_alone_whatever_the_annotation_says() {
     for value in ["", "0123abcd", "false"] {
-        let annotations = vec![("kubernetes.io/config.mirror", value)];
+        let annotations = &[("kubernetes.io/config.mirror", value)];
         let pod = Pod { annotations, ..pod_in("web") };
         assert_eq!(Policy::default().exemption(&pod), Some(Reason::MirrorPod), "{value:?}");
     }
-    let labels = vec![("kubernetes.io/config.mirror", "x")];
+    let labels = &[("kubernetes.io/config.mirror", "x")];
     let pod = Pod { labels, ..pod_in("web") };
     assert_eq!(Policy::default().exemption(&pod), None);
 }
@@ -124,19 +124,19 @@ fn a_pod_opts_out_by_label_or_annotation() {
     ];
     for (key, value, opts_out) in cases {
         let expected = opts_out.then_some(Reason::OptedOut);
-        let labelled = Pod { labels: vec![("a", "b"), (key, value)], ..pod_in("web") };
+        let labelled = Pod { labels: &[("a", "b"), (key, value)], ..pod_in("web") };
         assert_eq!(policy().exemption(&labelled), expected, "label {key}: {value}");
-        let annotated = Pod { annotations: vec![("a", "b"), (key, value)], ..pod_in("web") };
+        let annotated = Pod { annotations: &[("a", "b"), (key, value)], ..pod_in("web") };
         assert_eq!(policy().exemption(&annotated), expected, "annotation {key}: {value}");
     }
-    let pod = Pod { labels: vec![("example.com/no-mirror", "disabled")], ..pod_in("web") };
+    let pod = Pod { labels: &[("example.com/no-mirror", "disabled")], ..pod_in("web") };
     assert_eq!(Policy::default().exemption(&pod), None);
 }
 
 #[test]
 fn what_our_own_annotation_says_changes_no_decision() {
     let mapping = mapping(&[(Source::File, &cluster_map("d", "default: {to: m.example}"))]);
-    let annotations = vec![("detour.dev/original-images", "{\"containers/app\":\"a/b\"}")];
+    let annotations = &[("detour.dev/original-images", "{\"containers/app\":\"a/b\"}")];
     let pod = Pod { annotations, ..pod_in("web") };
     let decided = super::outcome(&mapping, "a/b", &pod);
     assert_eq!(decided, "rewritten d#default m.example/a/b");

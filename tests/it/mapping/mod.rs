@@ -15,6 +15,7 @@ mod left_alone;
 mod listed;
 mod fix_point;
 
+use bumpalo::Bump;
 use detour::mapping::Mapping;
 use detour::mapping::policy::Policy;
 use detour::mapping::scope::Pod;
@@ -55,7 +56,8 @@ fn pod_in(namespace: &str) -> Pod<'_> {
 /// none of and without the words that every rule id of a cluster map starts
 /// with.
 fn outcome(mapping: &Mapping, image: &str, pod: &Pod<'_>) -> String {
-    let decision = mapping.decide(image, pod);
+    let arena = Bump::new();
+    let decision = mapping.decide(image, pod, &arena);
     let rule = decision.rule.map_or("-".to_owned(), |rule| rule.to_string());
     let rule = rule.strip_prefix("ClusterImageMap/").unwrap_or(&rule);
     let result = decision.image.map_or("-".to_owned(), |image| image.to_string());
@@ -78,7 +80,8 @@ fn check_for(mapping: &Mapping, pod: &Pod<'_>, cases: &[(&str, &str)]) {
 fn check_rule(rule: &str, cases: &[(&str, &str)]) {
     let mapping = of_rules(&[rule]);
     for (image, expected) in cases {
-        let decision = mapping.decide(image, &pod_in("web"));
+        let arena = Bump::new();
+        let decision = mapping.decide(image, &pod_in("web"), &arena);
         let result = match decision.image {
             Some(image) => image.to_string(),
             None => format!("- {}", decision.reason),

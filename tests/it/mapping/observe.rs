@@ -1,5 +1,6 @@
 //! Maps in Observe: decided, recorded beside, without effect.
 
+use bumpalo::Bump;
 use detour::mapping::Mapping;
 use detour::rules::Source;
 
@@ -8,7 +9,8 @@ use crate::rules::cluster_map;
 
 /// What the maps in Observe would have done, as `REASON MAP#RULE RESULT`.
 fn would_be(mapping: &Mapping, image: &str) -> Option<String> {
-    let observed = mapping.decide(image, &pod_in("web")).observed?;
+    let arena = Bump::new();
+    let observed = mapping.decide(image, &pod_in("web"), &arena).observed?;
     let result = observed.image.map_or("-".to_owned(), |image| image.to_string());
     Some(format!("{} {} {result}", observed.reason, observed.rule))
 }

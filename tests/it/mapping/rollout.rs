@@ -100,8 +100,8 @@ fn an_owner_has_one_fate_and_another_owner_another() {
     assert!(differs(&|pod| pod.counts_as.kind = "StatefulSet"));
     assert!(differs(&|pod| pod.counts_as.name = "other"));
     // Nothing else of the pod moves it.
-    assert!(!differs(&|pod| pod.labels = vec![("app", "x")]));
-    assert!(!differs(&|pod| pod.annotations = vec![("app", "x")]));
+    assert!(!differs(&|pod| pod.labels = &[("app", "x")]));
+    assert!(!differs(&|pod| pod.annotations = &[("app", "x")]));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a target without placeholders makes of an image.
 
 use super::{check, check_rule, of_rules};
+use bumpalo::Bump;
 
 #[test]
 fn the_rest_of_the_path_is_appended_to_the_target_of_a_prefix() {
@@ -58,7 +59,8 @@ fn the_first_of_several_targets_is_used() {
 #[test]
 fn keep_leaves_the_text_as_it_is() {
     let mapping = of_rules(&["prefix: docker.io, keep: true", "prefix: quay.io, to: m.example"]);
-    let decision = mapping.decide("nginx", &super::pod_in("web"));
+    let arena = Bump::new();
+    let decision = mapping.decide("nginx", &super::pod_in("web"), &arena);
     assert_eq!(decision.image, None);
     check(&mapping, &[("nginx", "keep default#rules[0] -")]);
     check(&mapping, &[("quay.io/a", "rewritten default#rules[1] m.example/a")]);

@@ -11,6 +11,7 @@ mod pods;
 mod properties;
 mod systems;
 
+use bumpalo::Bump;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -142,7 +143,8 @@ fn values(migration: &Migration) -> Value {
 /// What the rules make of an image: a text, the same one if it stays.
 fn answer(mapping: &Mapping, image: &str, namespace: &str) -> String {
     let pod = Pod { namespace, ..Pod::default() };
-    let decision = mapping.decide(image, &pod);
+    let arena = Bump::new();
+    let decision = mapping.decide(image, &pod, &arena);
     decision.image.map_or_else(|| image.to_owned(), |image| image.to_string())
 }
 

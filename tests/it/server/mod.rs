@@ -7,6 +7,7 @@ mod drain;
 mod framing;
 mod tls;
 
+use bumpalo::Bump;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -52,7 +53,7 @@ impl Service for Echo {
         }
     }
 
-    fn answer(&self, head: &Head<'_>, body: &[u8]) -> Answer {
+    fn answer(&self, head: &Head<'_>, body: &[u8], _arena: &Bump) -> Answer {
         match head.path {
             "/panic" => panic!("a test's panic"),
             "/gate" => {

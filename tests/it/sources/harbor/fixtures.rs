@@ -1,5 +1,6 @@
 //! What kubernetes-mimic made of two Harbors, and what it missed in them.
 
+use bumpalo::Bump;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -106,7 +107,8 @@ impl Case {
     }
 
     fn check_row(&self, mapping: &Mapping, input: &str, output: &str, note: &str) {
-        let result = mapping.decide(input, &Pod { namespace: "shop", ..Pod::default() }).image;
+        let (arena, pod) = (Bump::new(), Pod { namespace: "shop", ..Pod::default() });
+        let result = mapping.decide(input, &pod, &arena).image;
         let pulled = result.as_ref().map(|image| with_tag(&image.to_string()));
         let registry = Reference::parse(input).ok().map(|image| image.registry().to_owned());
         let below = |mirror: &str| {

@@ -1,5 +1,6 @@
 //! What becomes of projects that come, change, break and go.
 
+use bumpalo::Bump;
 use detour::sources::harbor::HarborLimits;
 use serde_json::json;
 
@@ -59,7 +60,8 @@ fn images_go_to_their_projects_and_are_left_alone_there() {
     let snapshot = followed.served.published.load();
     let decide = |image: &str| {
         let pod = detour::mapping::scope::Pod { namespace: "shop", ..Default::default() };
-        let decision = snapshot.mapping.decide(image, &pod);
+        let arena = Bump::new();
+        let decision = snapshot.mapping.decide(image, &pod, &arena);
         (decision.image.map(|image| image.to_string()), decision.pull_secrets.to_vec())
     };
     for image in

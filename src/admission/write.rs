@@ -1,0 +1,86 @@
+//! JSON written piece by piece into one text.
+
+use bumpalo::collections::String as ArenaString;
+
+use super::scan;
+
+/// Appends a string with its quotes. Escapes what JSON says must be, and
+/// nothing else.
+pub(super) fn string(out: &mut ArenaString<'_>, text: &str) {
+    out.push('"');
+    let mut rest = text;
+    loop {
+        // What is not plain is ASCII, so the text can be cut there.
+        let special = scan::plain(rest.as_bytes()).len();
+        let (plain, special) = rest.split_at(rest.len() - special);
+        out.push_str(plain);
+        let mut characters = special.chars();
+        match characters.next() {
+            None => break,
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some(control) => {
+                let digit = |value: u32| char::from_digit(value, 16).unwrap_or_default();
+                let value = u32::from(control);
+                out.push_str("\\u00");
+                out.push(digit(value / 16));
+                out.push(digit(value % 16));
+            }
+        }
+        rest = characters.as_str();
+    }
+    out.push('"');
+}
+
+/// Appends an object of strings; no key may come twice.
+pub(super) fn object<'p>(
+    out: &mut ArenaString<'_>,
+    pairs: impl IntoIterator<Item = (&'p str, &'p str)>,
+) {
+    list(out, "{}", pairs, |out, (key, value)| {
+        string(out, key);
+        out.push(':');
+        string(out, value);
+    });
+}
+
+/// Appends an array of strings.
+pub(super) fn strings<'p>(out: &mut ArenaString<'_>, texts: impl IntoIterator<Item = &'p str>) {
+    list(out, "[]", texts, string);
+}
+
+/// Appends items between `brackets`, with commas.
+pub(super) fn list<'a, T>(
+    out: &mut ArenaString<'a>,
+    brackets: &'static str,
+    items: impl IntoIterator<Item = T>,
+    mut item: impl FnMut(&mut ArenaString<'a>, T),
+) {
+    out.push_str(&brackets[..1]);
+    for (index, one) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        item(out, one);
+    }
+    out.push_str(&brackets[1..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bumpalo::Bump;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_string_is_read_as_it_was(text in "[\\x00-\\x1f\"\\\\/a-zé\u{2028}😀]{0,40}") {
+            let arena = Bump::new();
+            let mut out = ArenaString::new_in(&arena);
+            string(&mut out, &text);
+            let read: String = serde_json::from_str(&out).expect("JSON");
+            prop_assert_eq!(read, text);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What the texts between the marks may be.
+
+use std::borrow::Cow;
+
+use super::{DEFAULT_REGISTRY, LEGACY_REGISTRY, OFFICIAL_NAMESPACE, Reference, ReferenceError};
+
+/// Longest repository path in bytes; the registry does not count
+/// (`RepositoryNameTotalLengthMax`).
+pub(super) const REPOSITORY_BYTES_MAX: usize = 255;
+/// Longest tag in bytes.
+const TAG_BYTES_MAX: usize = 128;
+
+/// Whether `text` is a bare image id: 64 lower-case hexadecimal digits.
+pub fn is_image_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(is_lower_hex)
+}
+
+/// Whether the first segment of a name is read as a registry: it has a `.` or
+/// a `:` or an upper-case letter, or is `localhost`.
+pub fn looks_like_registry(segment: &str) -> bool {
+    segment == "localhost"
+        || segment.bytes().any(|byte| matches!(byte, b'.' | b':') || byte.is_ascii_uppercase())
+}
+
+/// Whether `text` is a host with an optional port: dot-separated components
+/// of letters, digits and inner hyphens, or an IPv6 address in brackets.
+pub fn is_registry(text: &str) -> bool {
+    let bracketed = text.strip_prefix('[').map(|inside| split_at_mark(inside, b']'));
+    let (is_host, port) = match bracketed.and_then(|(inside, port)| Some((inside, port?))) {
+        Some((address, port)) => (is_ipv6_text(address), port),
+        None => {
+            let colon = text.bytes().position(|byte| byte == b':').unwrap_or(text.len());
+            let (host, port) = text.split_at(colon);
+            (host.as_bytes().split(|byte| *byte == b'.').all(is_host_component), port)
+        }
+    };
+    let is_port = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// Whether `text` is a path of a registry: segments of lower-case letters and
+/// digits, with `.`, `_`, `__` or hyphens between them.
+pub fn is_repository(text: &str) -> bool {
+    let mut at = At::SegmentStart;
+    for byte in text.bytes() {
+        at = match (byte, at) {
+            (b'0'..=b'9' | b'a'..=b'z', _) => At::Alphanumeric,
+            (b'/', At::Alphanumeric) => At::SegmentStart,
+            (b'.', At::Alphanumeric) => At::Dot,
+            (b'_', At::Alphanumeric) => At::Underscore,
+            (b'_', At::Underscore) => At::Underscores,
+            (b'-', At::Alphanumeric | At::Hyphens) => At::Hyphens,
+            _ => return false,
+        };
+    }
+    at == At::Alphanumeric
+}
+
+/// What precedes a byte of a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    SegmentStart,
+    Alphanumeric,
+    Dot,
+    Underscore,
+    Underscores,
+    Hyphens,
+}
+
+/// What a text is made of, checked.
+pub(super) struct Parts<'i> {
+    registry: &'i str,
+    /// A name of the grammar whose first segment cannot be a registry
+    /// (`foo_bar.com/baz`): that segment is part of the path.
+    has_registry: bool,
+    is_official: bool,
+    path: &'i str,
+    tag: Option<&'i str>,
+    digest: Option<&'i str>,
+}
+
+impl<'i> Parts<'i> {
+    pub(super) fn of(input: &'i str) -> Result<Self, ReferenceError> {
+        if input.is_empty() {
+            return Err(ReferenceError::Empty);
+        }
+        if is_image_id(input) {
+            return Err(ReferenceError::ImageId);
+        }
+        let (registry, remainder) = split_registry(input);
+        let (named, digest) = split_at_mark(remainder, b'@');
+        let (path, tag) = split_at_mark(named, b':');
+        if !is_repository(path) {
+            let has_uppercase = path.bytes().any(|byte| byte.is_ascii_uppercase());
+            return Err(match has_uppercase {
+                true => ReferenceError::UppercaseRepository,
+                false => ReferenceError::InvalidRepository,
+            });
+        }
+        let has_registry = is_registry(registry);
+        if !has_registry && !is_repository(registry) {
+            return Err(ReferenceError::InvalidRegistry);
+        }
+        if tag.is_some_and(|tag| !is_tag(tag)) {
+            return Err(ReferenceError::InvalidTag);
+        }
+        digest.map_or(Ok(()), check_digest)?;
+        let is_official = registry == DEFAULT_REGISTRY && !path.contains('/');
+        let parts = Self { registry, has_registry, is_official, path, tag, digest };
+        let registry_end = if has_registry { registry.len() + 1 } else { 0 };
+        match parts.name_bytes() - registry_end > REPOSITORY_BYTES_MAX {
+            true => Err(ReferenceError::RepositoryTooLong),
+            false => Ok(parts),
+        }
+    }
+
+    fn name_bytes(&self) -> usize {
+        let namespace = if self.is_official { OFFICIAL_NAMESPACE.len() + 1 } else { 0 };
+        self.registry.len() + 1 + namespace + self.path.len()
+    }
+
+    pub(super) fn pieces(&self) -> [&'i str; 9] {
+        let (namespace, slash) =
+            if self.is_official { (OFFICIAL_NAMESPACE, "/") } else { ("", "") };
+        let (colon, tag) = self.tag.map_or(("", ""), |tag| (":", tag));
+        let (at, digest) = self.digest.map_or(("", ""), |digest| ("@", digest));
+        [self.registry, "/", namespace, slash, self.path, colon, tag, at, digest]
+    }
+
+    /// Whether the input is the normal form.
+    pub(super) fn is_joined_in(&self, input: &str) -> bool {
+        let bytes: usize = self.pieces().iter().map(|piece| piece.len()).sum();
+        bytes == input.len() && input.starts_with(self.registry)
+    }
+
+    pub(super) fn joined<'a>(&self, text: Cow<'a, str>) -> Reference<'a> {
+        let name_end = self.name_bytes();
+        Reference {
+            text,
+            registry_end: if self.has_registry { self.registry.len() } else { 0 },
+            name_end,
+            tag_end: name_end + self.tag.map_or(0, |tag| tag.len() + 1),
+        }
+    }
+}
+
+fn split_registry(input: &str) -> (&str, &str) {
+    match split_at_mark(input, b'/') {
+        (LEGACY_REGISTRY, Some(remainder)) => (DEFAULT_REGISTRY, remainder),
+        (first, Some(remainder)) if looks_like_registry(first) => (first, remainder),
+        _ => (DEFAULT_REGISTRY, input),
+    }
+}
+
+/// What is before and behind the first of an ASCII mark. References are short:
+/// looking at each byte is faster than what searches long texts.
+pub(super) fn split_at_mark(text: &str, mark: u8) -> (&str, Option<&str>) {
+    match text.bytes().position(|byte| byte == mark) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
+}
+
+fn is_host_component(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+}
+
+fn is_ipv6_text(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':')
+}
+
+fn is_tag(tag: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    tag.len() <= TAG_BYTES_MAX
+        && tag.bytes().next().is_some_and(word)
+        && tag.bytes().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
+}
+
+fn check_digest(digest: &str) -> Result<(), ReferenceError> {
+    let (algorithm, hex) = digest.split_once(':').ok_or(ReferenceError::InvalidDigest)?;
+    let hex_bytes = match algorithm {
+        "sha256" => 64,
+        "sha384" => 96,
+        "sha512" => 128,
+        _ => return Err(ReferenceError::UnsupportedDigest),
+    };
+    match hex.len() == hex_bytes && hex.bytes().all(is_lower_hex) {
+        true => Ok(()),
+        false => Err(ReferenceError::InvalidDigest),
+    }
+}
+
+fn is_lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
