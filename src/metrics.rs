@@ -1,15 +1,18 @@
 //! What is counted, in the format of Prometheus.
 //!
-//! Labels are bounded: operations and outcomes are closed lists, maps are
-//! those in force; a rule or an image is never a label.
+//! Labels are bounded: operations and outcomes are closed lists, maps at most
+//! 200 since the start; a rule or an image is never a label.
 
 pub mod certificates;
+mod process;
+pub mod server;
 pub mod sources;
 pub mod write_back;
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -21,12 +24,19 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use certificates::Certificates;
+use process::Process;
+use server::Server;
 use sources::Sources;
 use write_back::WriteBack;
 
 /// Upper bounds of the duration buckets, in seconds.
 const BUCKETS: [f64; 10] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.1, 1.0];
+
+/// Most maps that are a label's value; those that come later are told apart no
+/// more.
+const MAPS_MAX: usize = 200;
+const OTHER_MAPS: &str = "other";
 
 /// How an admission ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,7 +51,7 @@ pub struct AdmissionLabels {
 /// What became of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ImageLabels {
-    /// The map that decided; empty when none did.
+    /// The map that decided; empty when none did, `other` beyond 200 maps.
     pub map: Arc<str>,
     /// The reason of the decision.
     pub reason: &'static str,
@@ -56,8 +66,13 @@ pub struct Metrics {
     no_map: Arc<str>,
     seconds: Histogram,
     rules: Gauge,
-    connections: Gauge<i64>,
     panics: Counter<u64, AtomicU64>,
+    process: Process,
+    process_registry: Registry,
+    maps: RwLock<HashSet<Arc<str>>>,
+    other_maps: Arc<str>,
+    /// The admission port.
+    pub server: Server,
     /// The sources of rules.
     pub sources: Sources,
     /// What `--tls self` keeps.
@@ -76,8 +91,12 @@ impl Default for Metrics {
             no_map: Arc::default(),
             seconds: Histogram::new(BUCKETS),
             rules: Gauge::default(),
-            connections: Gauge::default(),
             panics: Counter::default(),
+            process: Process::default(),
+            process_registry: Registry::default(),
+            maps: RwLock::default(),
+            other_maps: OTHER_MAPS.into(),
+            server: Server::default(),
             sources: Sources::default(),
             certificates: Certificates::default(),
             write_back: WriteBack::default(),
@@ -101,13 +120,13 @@ impl Metrics {
         let help = "Time from a whole request to its answer";
         registry.register_with_unit("admission", help, Unit::Seconds, self.seconds.clone());
         registry.register("rules", "Rules in force", self.rules.clone());
-        let help = "Open connections on the admission port";
-        registry.register("connections", help, self.connections.clone());
         let help = "Requests at which the admission panicked; each was allowed unchanged";
         registry.register("panics", help, self.panics.clone());
+        self.server.register(registry);
         self.sources.register(registry);
         self.certificates.register(registry);
         self.write_back.register(registry);
+        self.process.register(&mut self.process_registry);
     }
 
     /// Counts an admission that took `duration`.
@@ -123,14 +142,28 @@ impl Metrics {
 
     /// Counts an image that was decided on.
     pub fn image(&self, map: Option<&Arc<str>>, reason: &'static str) {
-        let map = Arc::clone(map.unwrap_or(&self.no_map));
+        let map = map.map_or_else(|| Arc::clone(&self.no_map), |map| self.bounded(map));
         self.images.get_or_create(&ImageLabels { map, reason }).inc();
     }
 
     /// Counts what a map in Observe would have done.
     pub fn observed(&self, map: &Arc<str>, reason: &'static str) {
-        let map = Arc::clone(map);
+        let map = self.bounded(map);
         self.observed.get_or_create(&ImageLabels { map, reason }).inc();
+    }
+
+    /// The map itself as long as there were not too many.
+    fn bounded(&self, map: &Arc<str>) -> Arc<str> {
+        let known = self.maps.read().unwrap_or_else(PoisonError::into_inner);
+        if known.contains(map) {
+            return Arc::clone(map);
+        }
+        drop(known);
+        let mut known = self.maps.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MAPS_MAX && known.insert(Arc::clone(map)) || known.contains(map) {
+            return Arc::clone(map);
+        }
+        Arc::clone(&self.other_maps)
     }
 
     /// Counts a panic.
@@ -143,18 +176,16 @@ impl Metrics {
         self.rules.set(i64::try_from(rules).unwrap_or(i64::MAX));
     }
 
-    /// Sets the number of open connections.
-    pub fn set_connections(&self, connections: usize) {
-        self.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
-    }
-
     /// The text that a scrape reads, in the OpenMetrics format.
     ///
     /// # Errors
     /// Only when a metric cannot be written to memory.
     pub fn encode(&self) -> Result<String, fmt::Error> {
+        self.process.read();
         let mut out = String::new();
-        text::encode(&mut out, &self.registry)?;
+        text::encode_registry(&mut out, &self.registry)?;
+        text::encode_registry(&mut out, &self.process_registry)?;
+        text::encode_eof(&mut out)?;
         Ok(out)
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use super::Shared;
 use super::answer::{Answer, Status};
 use super::buffer::Buffer;
+use super::counters::{HandshakeFailure, Limit, add, count};
 use super::http::{self, After, CONTINUE, Head};
 use super::seats::Seat;
 use super::stream::{Socket, Stream};
-use super::{Shared, count};
 
 /// Serves the connection that has this seat until it ends.
 pub(super) fn serve(shared: &Shared, seat: &Seat) {
@@ -21,7 +22,7 @@ pub(super) fn serve(shared: &Shared, seat: &Seat) {
         Err(error) => return log::debug!("{}: connection not begun: {error}", shared.name),
     };
     if let Err(error) = stream.handshake() {
-        count(&shared.counters.handshake_failures);
+        shared.counters.handshake_failed(HandshakeFailure::of(&error));
         log::debug!("{}: handshake failed: {error}", shared.name);
         return stream.linger(shared.limits.farewell);
     }
@@ -67,6 +68,14 @@ impl Connection<'_> {
     /// the peer is gone, too slow or evicted, or its TLS is broken.
     fn exchange(&mut self) -> io::Result<After> {
         self.wait_for_request()?;
+        self.answer_request().inspect_err(|error| {
+            if error.kind() == ErrorKind::TimedOut {
+                self.shared.counters.hit(Limit::RequestTime);
+            }
+        })
+    }
+
+    fn answer_request(&mut self) -> io::Result<After> {
         loop {
             let filled = self.buffer.filled();
             let head = match http::parse(filled, &self.shared.limits) {
@@ -77,6 +86,11 @@ impl Connection<'_> {
                 }
                 Err(status) => {
                     count(&self.shared.counters.refused);
+                    match status {
+                        Status::HeadTooLarge => self.shared.counters.hit(Limit::Head),
+                        Status::ContentTooLarge => self.shared.counters.hit(Limit::Body),
+                        _ => {}
+                    }
                     return self.refuse(&Answer::refusal(status));
                 }
             };
@@ -91,7 +105,7 @@ impl Connection<'_> {
                 self.stream.send(CONTINUE)?;
             }
             if !self.buffer.fill_to(total, &mut self.stream)? {
-                count(&self.shared.counters.overloaded);
+                self.shared.counters.hit(Limit::InFlight);
                 let overload = Answer::refusal(Status::ServiceUnavailable);
                 return self.refuse(&overload.with_header("Retry-After", "1"));
             }
@@ -125,6 +139,8 @@ impl Connection<'_> {
     fn send(&mut self, total: usize, valued: bool, after: After) -> io::Result<After> {
         self.stream.give(self.shared.limits.request);
         self.stream.send(&self.out)?;
+        add(&self.shared.counters.received_bytes, total);
+        add(&self.shared.counters.sent_bytes, self.out.len());
         self.out.clear();
         self.out.shrink_to(self.shared.limits.head_bytes);
         self.clear_arena();
@@ -151,10 +167,7 @@ fn ask(
     let body = body?;
     match panic::catch_unwind(AssertUnwindSafe(|| shared.service.answer(head, body, arena))) {
         Ok(answer) => Some((answer, after(shared, head))),
-        Err(_) => {
-            count(&shared.counters.panics);
-            Some((shared.service.panicked(head, body), After::Close))
-        }
+        Err(_) => Some((shared.service.panicked(head, body), After::Close)),
     }
 }
 

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::net::listen;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
-use super::{ServerError, Shared, connection, count};
+use super::counters::count;
+use super::{ServerError, Shared, connection};
 use crate::supervise;
 
 /// The accept loop turns at least this often.
@@ -72,6 +73,7 @@ pub(super) fn run(listener: &TcpListener, shared: &Arc<Shared>) {
             Ok((stream, _)) => {
                 count(&shared.counters.accepted);
                 if let Err(error) = admit(stream, shared) {
+                    count(&shared.counters.accept_errors);
                     faults.report(&shared.name, &error);
                 }
             }

@@ -14,6 +14,7 @@ pub mod limits;
 mod listener;
 pub mod operations;
 pub mod routes;
+mod counters;
 mod seats;
 mod stream;
 mod tls;
@@ -27,6 +28,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use self::answer::{Answer, Status};
+pub use self::counters::{Counters, HandshakeFailure, Limit};
 pub use self::http::Head;
 pub use self::limits::Limits;
 pub use self::listener::bind;
@@ -37,6 +39,7 @@ use bumpalo::Bump;
 use self::buffer::Budget;
 use self::listener::Pulse;
 use self::seats::Seats;
+use crate::metrics::server::ServerMetrics;
 use crate::supervise::{SuperviseError, Supervisor};
 
 /// What is served. Called from many threads at once.
@@ -63,31 +66,6 @@ pub enum Transport {
     Plain,
     /// TLS with what the slot holds at the handshake.
     Tls(Arc<TlsSlot>),
-}
-
-/// What happened since the start, each only growing.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Connections accepted.
-    pub accepted: AtomicU64,
-    /// Idle connections closed for a newcomer.
-    pub evicted: AtomicU64,
-    /// Newcomers closed because every connection was busy.
-    pub turned_away: AtomicU64,
-    /// Failed `accept` calls; the loop went on.
-    pub accept_errors: AtomicU64,
-    /// Handshakes that failed, took too long or were broken off.
-    pub handshake_failures: AtomicU64,
-    /// Requests refused because of their HTTP: 4xx and 5xx of the engine.
-    pub refused: AtomicU64,
-    /// Requests answered 503 because too many bytes were in flight.
-    pub overloaded: AtomicU64,
-    /// Requests at which the service panicked.
-    pub panics: AtomicU64,
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// A running server. It runs until the process ends, also when this is dropped.
@@ -181,6 +159,29 @@ impl Server {
     /// What happened so far.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// What a scrape tells of this server.
+    pub fn metrics(&self) -> ServerMetrics {
+        let Counters { accepted, evicted, turned_away, accept_errors, .. } = self.counters();
+        let Counters { refused, received_bytes, sent_bytes, .. } = self.counters();
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let failures = HandshakeFailure::ALL.into_iter();
+        let limits = Limit::ALL.into_iter();
+        ServerMetrics {
+            open: self.open_connections(),
+            accepted: load(accepted),
+            evicted: load(evicted),
+            turned_away: load(turned_away),
+            accept_errors: load(accept_errors),
+            received_bytes: load(received_bytes),
+            sent_bytes: load(sent_bytes),
+            handshake_failures: failures
+                .map(|kind| (kind.as_str(), self.counters().handshake_failures(kind)))
+                .collect(),
+            limits: limits.map(|limit| (limit.as_str(), self.counters().hits(limit))).collect(),
+            refused: load(refused),
+        }
     }
 
     /// How long ago the accept loop last turned. It turns once a second, or

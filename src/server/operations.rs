@@ -117,7 +117,7 @@ impl Operations {
     }
 
     fn scrape(&self) -> Answer {
-        self.metrics.set_connections(self.admission.open_connections());
+        self.metrics.server.set(&self.admission.metrics());
         match self.metrics.encode() {
             Ok(body) => Answer::new(Status::Ok, OPEN_METRICS, body.into_bytes()),
             Err(_) => Answer::refusal(Status::InternalServerError),

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use detour::metrics::Metrics;
+use detour::metrics::server::ServerMetrics;
 use detour::metrics::sources::SourceMetrics;
 use detour::rules::Kind;
 use detour::rules::schema::schema;
@@ -88,6 +89,12 @@ fn every_metric() {
     metrics.admission("CREATE", "patched", Duration::ZERO);
     metrics.image(Some(&"a".into()), "keep");
     metrics.observed(&"a".into(), "keep");
+    let server = ServerMetrics {
+        handshake_failures: vec![("not-tls", 1)],
+        limits: vec![("head", 1)],
+        ..ServerMetrics::default()
+    };
+    metrics.server.set(&server);
     metrics.sources.set("file", &SourceMetrics::default());
     metrics.certificates.rotation("new");
     metrics.write_back.status_written("written");

@@ -1,5 +1,5 @@
 use super::*;
-use detour::server::bind;
+use detour::server::{Limit, bind};
 use rustix::net::{Shutdown, listen, shutdown};
 use std::sync::atomic::Ordering;
 
@@ -92,7 +92,7 @@ fn bodies_in_flight_are_bounded_together() {
     assert_eq!(refused.status, 503);
     assert!(refused.head.contains("\r\nRetry-After: 1\r\n"));
     assert!(refused.closes());
-    assert_eq!(fixture.server.counters().overloaded.load(Ordering::Relaxed), 1);
+    assert_eq!(fixture.server.counters().hits(Limit::InFlight), 1);
     assert_eq!(fixture.connect().post("/echo", b"small").status, 200);
     fixture.gate.send(()).unwrap();
     assert_eq!(first.receive().status, 200);

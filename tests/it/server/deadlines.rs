@@ -1,5 +1,5 @@
 use super::*;
-use std::sync::atomic::Ordering;
+use detour::server::HandshakeFailure;
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -33,8 +33,8 @@ fn a_handshake_that_does_not_come_is_cut() {
     let fixture = start(Limits { handshake: SHORT, ..LIMITS });
     let mut client = connect(fixture.server.address());
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
-    let failures = &fixture.server.counters().handshake_failures;
-    eventually("it was counted", || failures.load(Ordering::Relaxed) == 1);
+    let counters = fixture.server.counters();
+    eventually("it was counted", || counters.handshake_failures(HandshakeFailure::Timeout) == 1);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod certificates;
+mod counted;
 mod deadlines;
 mod drain;
 mod framing;
