@@ -5,10 +5,14 @@
 //! either form: such characters are written as `\uXXXX`.
 
 use crate::config::{LogConfig, LogFormat};
-use log::Record;
 use log::kv::{Error, Key, Value, VisitSource};
+use log::{LevelFilter, Record};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+
+/// The most that libraries may say: below it they print what is sent, tokens,
+/// passwords and keys with it.
+const LIBRARIES_MAX: LevelFilter = LevelFilter::Info;
 
 /// Sends the records of the `log` macros to stderr from now on. `RUST_LOG` is
 /// not read. A second call changes nothing.
@@ -20,7 +24,8 @@ pub fn init(config: &LogConfig) {
         LogFormat::Auto => json_line,
     };
     let logger = env_logger::Builder::new()
-        .filter_level(config.level)
+        .filter_level(config.level.min(LIBRARIES_MAX))
+        .filter_module(env!("CARGO_CRATE_NAME"), config.level)
         .target(env_logger::Target::Stderr)
         .format(move |out, record| {
             let time = out.timestamp_millis();

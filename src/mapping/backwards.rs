@@ -2,6 +2,7 @@
 
 use regex::Regex;
 
+use super::exact::LATEST;
 use super::template::name_part;
 use crate::reference::{self, Reference};
 use crate::rules::Matcher;
@@ -77,9 +78,12 @@ impl Backwards {
     /// expression cannot be compiled counts as having produced all under its
     /// head, for leaving an image alone is the safe side.
     pub(super) fn matches(&self, image: &Reference<'_>) -> bool {
+        let is_latest = image.tag().is_none() && image.digest().is_none();
         self.regex.as_ref().is_none_or(|regex| {
-            let is_match = |text: String| regex.is_match(&text);
-            regex.is_match(image.as_str()) || without_official(image).is_some_and(is_match)
+            let is_match = |text: &str| {
+                regex.is_match(text) || is_latest && regex.is_match(&format!("{text}:{LATEST}"))
+            };
+            is_match(image.as_str()) || without_official(image).is_some_and(|text| is_match(&text))
         })
     }
 }

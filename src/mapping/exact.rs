@@ -80,11 +80,9 @@ pub(super) fn could_produce(
             own == Some(digest) && tag.is_none_or(|tag| image.tag() == Some(tag))
         }
         (None, Some(_), Some(_)) => false,
-        (None, Some(tag), None) => match target.tag() {
-            Some(replaced) => image.tag() == Some(replaced),
-            None => image.tag().unwrap_or(LATEST) == tag,
-        },
         (None, None, Some(_)) => true,
-        (None, None, None) => target.tag().is_none_or(|tag| image.tag() == Some(tag)),
+        (None, tag, None) => {
+            target.tag().or(tag).is_none_or(|given| image.tag().unwrap_or(LATEST) == given)
+        }
     }
 }

@@ -11,7 +11,8 @@ use crate::reference::{DEFAULT_REGISTRY, LEGACY_REGISTRY, is_registry, looks_lik
 
 /// The ConfigMap that is read unless the environment names another.
 const CONFIG_MAP: &str = "mimic-mirrors";
-/// The Secret of the chart's release that Harbor's account is put into.
+/// The Secret of the chart's release that Harbor's account and authority are
+/// put into.
 const ACCOUNT_SECRET: &str = "detour-harbor";
 
 const DIFFERENCES: &[&str] = &[
@@ -181,17 +182,25 @@ fn harbor(draft: &mut Draft, setting: &Setting, all: &[Setting]) {
     draft.tell(&setting.origin, Verdict::Becomes, "--source=harbor, by the values below");
     let url = format!("https://{}", host.value);
     draft.set(&host.origin, &["sources", "harbor", "url"], url);
-    let text = "over HTTPS: set sources.harbor.ca; plain HTTP, as there, takes http:// and \
-                sources.harbor.insecure (--harbor-insecure)";
+    let text = format!(
+        "over HTTPS: the authority of its certificate is the key ca.crt of the Secret \
+         {ACCOUNT_SECRET} (sources.harbor.ca); plain HTTP, as there, takes http:// and \
+         sources.harbor.insecure (--harbor-insecure) instead"
+    );
     draft.tell(&host.origin, Verdict::Differs, text);
+    // The system does not start without an account, wherever it has it from.
+    draft.set_quietly(&["sources", "harbor", "existingSecret"], ACCOUNT_SECRET.into());
+    draft.set_quietly(&["sources", "harbor", "ca", "secret"], ACCOUNT_SECRET.into());
     if let Some(registry) = find("MIMIC_HARBOR_REGISTRYURL") {
         let path = ["sources", "harbor", "registry"];
         draft.set(&registry.origin, &path, registry.value.as_str());
     }
     for (variable, key) in [("USERNAME", "username"), ("PASSWORD", "password")] {
         let Some(setting) = find(&format!("MIMIC_HARBOR_ROBOT_{variable}")) else { continue };
-        draft.set(&setting.origin, &["sources", "harbor", "existingSecret"], ACCOUNT_SECRET);
-        let text = format!("put it into that Secret yourself, under the key {key}");
+        let text = format!(
+            "the key {key} of the Secret {ACCOUNT_SECRET} (sources.harbor.existingSecret), which \
+             you make yourself"
+        );
         draft.tell(&setting.origin, Verdict::Becomes, text);
     }
 }

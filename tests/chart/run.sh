@@ -146,6 +146,14 @@ if [ -z "$detour" ]; then
 	detour=${CARGO_TARGET_DIR:-target}/debug/detour
 fi
 
+step "values of former systems"
+for config in tests/data/migrate/*/*/config; do
+	system=$(basename "$(dirname "$(dirname "$config")")")
+	"$detour" migrate "$system" "$config" --values "$work/former.yaml" --report "$work/former.txt" >/dev/null &&
+		render --values "$work/former.yaml" >/dev/null 2>"$work/errors" && pass ||
+		fail "values made of $config are refused" "$(cat "$work/errors")"
+done
+
 step "a real API server"
 if start_server; then
 	# shellcheck source=tests/chart/applied.sh

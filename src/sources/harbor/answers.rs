@@ -1,9 +1,13 @@
 //! What Harbor's API v2.0 answers, as far as it counts here; its description is
 //! `api/v2.0/swagger.yaml` of Harbor.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use super::limits::TEXT_BYTES_MAX;
+use super::upstream::NAME_BYTES_MAX;
+use crate::sources::verdict::bounded;
 
 /// A project, as `GET /projects` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +36,7 @@ impl Project {
         let filter = metadata.get("proxy_cache_filter_pattern").and_then(Value::as_str);
         Ok(Self {
             id: project_id,
-            name,
+            name: kept(name, NAME_BYTES_MAX),
             registry_id: registry_id.filter(|id| *id > 0),
             is_filtered: filter.is_some_and(|pattern| !pattern.is_empty()),
         })
@@ -44,12 +48,13 @@ impl Project {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Registry {
     /// Harbor's name for its kind, such as `docker-hub`.
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", default, deserialize_with = "kept_text")]
     pub kind: String,
     /// The endpoint.
+    #[serde(deserialize_with = "kept_text")]
     pub url: String,
     /// `healthy`, `unhealthy`, or empty when it is not known.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "kept_text")]
     pub status: String,
 }
 
@@ -89,7 +94,7 @@ impl Page {
         for entry in entries.into_iter().take(most) {
             match Project::parse(entry) {
                 Ok(project) => page.projects.push(project),
-                Err(error) => page.faults.push(error.to_string()),
+                Err(error) => page.faults.push(kept(error.to_string(), TEXT_BYTES_MAX)),
             }
         }
         Ok(page)
@@ -124,7 +129,19 @@ pub fn registry_url(body: &[u8]) -> Result<Option<String>, serde_json::Error> {
         registry_url: Option<String>,
     }
     let told = serde_json::from_slice::<SystemInfo>(body)?.registry_url;
-    Ok(told.filter(|url| !url.is_empty()))
+    Ok(told.filter(|url| !url.is_empty()).map(|url| kept(url, TEXT_BYTES_MAX)))
+}
+
+/// A text of Harbor as it is remembered: one that was cut ends in a mark that no
+/// name and no endpoint has.
+fn kept(text: String, bytes_max: usize) -> String {
+    let mut text = bounded(text, bytes_max);
+    text.shrink_to_fit();
+    text
+}
+
+fn kept_text<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
+    String::deserialize(text).map(|text| kept(text, TEXT_BYTES_MAX))
 }
 
 /// What an answer says that refuses, in one line: the messages of its

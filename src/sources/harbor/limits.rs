@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::client;
 
+/// Most bytes that are kept of an endpoint, or of why an entry is no project.
+pub(super) const TEXT_BYTES_MAX: usize = 1024;
 /// Most bytes that are kept of a message of Harbor.
 pub(super) const MESSAGE_BYTES_MAX: usize = 300;
 /// Most bytes of a username or a password.

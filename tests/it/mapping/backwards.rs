@@ -138,6 +138,21 @@ fn a_placed_tag_is_read_where_it_stands() {
 }
 
 #[test]
+fn an_image_without_a_tag_is_where_latest_is() {
+    let a = digest('a');
+    for target in ["m.example/{name}:{tag}", "m.example/{name}:latest"] {
+        let there = ["m.example/n", "m.example/n:latest"];
+        check_there("prefix: quay.io", target, &there, &["m.example/a/n", "o.example/n"]);
+    }
+    check_there(
+        "prefix: quay.io",
+        "docker.io/{name}:{tag}",
+        &["docker.io/library/n", "docker.io/n"],
+        &["docker.io/a/n", &format!("docker.io/n@{a}")],
+    );
+}
+
+#[test]
 fn a_placed_digest_is_read_where_it_stands() {
     let a = digest('a');
     check_there(

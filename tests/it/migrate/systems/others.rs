@@ -136,6 +136,7 @@ fn mimic_asks_harbor_with_an_account_that_nobody_is_told() {
     let harbor = serde_json::json!({
         "url": "https://h.example:8443",
         "existingSecret": "detour-harbor",
+        "ca": {"secret": "detour-harbor"},
     });
     assert_eq!(values["sources"]["harbor"], harbor);
     let report: String = migration.report.iter().map(ToString::to_string).collect();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use detour::client::Limits;
 use detour::rules::{self, Source, Text};
+use detour::sources::harbor::answers::{self, Page, Registry};
 use detour::sources::harbor::{HarborLimits, upstream};
 use proptest::prelude::*;
 use serde_json::json;
@@ -184,6 +185,33 @@ fn an_endpoint_of_any_length_spoils_no_other() {
     followed.refresh();
     assert_eq!((followed.rules().len(), followed.notes().len()), (2, 2), "{:?}", followed.notes());
     assert!(!followed.is_failing(), "{:?}", followed.faults());
+}
+
+#[test]
+fn what_is_kept_of_an_answer_is_short() {
+    let long = "a".repeat(100_000);
+    let items = json!([
+        {"project_id": 1, "name": long, "registry_id": 1},
+        {"project_id": long, "name": "a"},
+    ]);
+    let page = Page::parse(items.to_string().as_bytes(), None, 100).unwrap();
+    assert!(page.projects[0].name.capacity() <= 255, "{}", page.projects[0].name.capacity());
+    assert!(page.faults[0].capacity() <= 1024, "{}", page.faults[0].capacity());
+    let info = json!({"registry_url": long}).to_string();
+    let told = answers::registry_url(info.as_bytes()).unwrap().unwrap();
+    assert!(told.capacity() <= 1024, "{}", told.capacity());
+    let url = format!("https://r.example/{long}");
+    for field in ["type", "url", "status"] {
+        let mut registry = json!({"type": "quay", "url": url, "status": "healthy"});
+        registry[field] = format!("https://{long}").into();
+        let body = json!({"registry": registry}).to_string();
+        let Registry { kind, url, status } =
+            answers::registry_of_summary(body.as_bytes()).unwrap().unwrap();
+        for text in [&kind, &url, &status] {
+            assert!(text.capacity() <= 1024, "{field}: {}", text.capacity());
+        }
+        assert!(upstream::prefixes(&kind, &url).is_err(), "{field}");
+    }
 }
 
 proptest! {
