@@ -6,6 +6,7 @@ mod envelope;
 mod types;
 mod fields;
 mod updates;
+mod allocations;
 mod annotation;
 mod label;
 mod pull_secrets;
