@@ -6,7 +6,9 @@
 
 use crate::config::{LogConfig, LogFormat};
 use log::kv::{Error, Key, Value, VisitSource};
-use log::{LevelFilter, Record};
+use log::{Level, LevelFilter, Record};
+use serde::Serializer;
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
@@ -28,8 +30,13 @@ pub fn init(config: &LogConfig) {
         .filter_module(env!("CARGO_CRATE_NAME"), config.level)
         .target(env_logger::Target::Stderr)
         .format(move |out, record| {
-            let time = out.timestamp_millis();
-            out.write_all(line(&time, record).as_bytes())
+            LINE.with_borrow_mut(|text| {
+                text.clear();
+                line(text, &out.timestamp_millis(), record);
+                write_escaped(out, text)?;
+                text.shrink_to(LINE_BYTES_KEPT);
+                Ok(())
+            })
         })
         .try_init();
     if logger.is_err() {
@@ -37,41 +44,67 @@ pub fn init(config: &LogConfig) {
     }
 }
 
-/// `TIME LEVEL message key=value …`, with its line break. A value is JSON,
-/// but a string stands bare where that cannot be misread.
-fn text_line(time: &dyn fmt::Display, record: &Record) -> String {
-    let mut line = format!("{time} {:<5} {}", record.level(), record.args());
+/// What a thread keeps from one line to the next, for its capacity.
+const LINE_BYTES_KEPT: usize = 4_096;
+
+thread_local! {
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// `TIME LEVEL message key=value …`. A value is JSON, but a string stands bare
+/// where that cannot be misread.
+fn text_line(line: &mut Vec<u8>, time: &dyn fmt::Display, record: &Record) {
+    // Writing to memory cannot fail, here and below.
+    let _ = write!(line, "{time} {:<5} {}", record.level(), record.args());
     for_each_pair(record, |key, value| {
-        let within_quotes = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let bare = within_quotes.filter(|text| is_plain(text));
-        line.extend([" ", key, "=", bare.unwrap_or(value)]);
+        let _ = write!(line, " {key}=");
+        let start = line.len();
+        push_value(line, value);
+        let written = std::str::from_utf8(&line[start..]).unwrap_or_default();
+        let within = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        if within.is_some_and(is_plain) {
+            line.remove(start);
+            line.pop();
+        }
     });
-    escape(&line) + "\n"
 }
 
 /// One object with `time`, `level`, `target`, `message` and then the keys of
-/// the record, which must not be one of these four; with its line break.
-fn json_line(time: &dyn fmt::Display, record: &Record) -> String {
-    let mut line = format!(
-        r#"{{"time":{},"level":{},"target":{},"message":{}"#,
-        json(&time.to_string()),
-        json(&record.level().as_str().to_ascii_lowercase()),
-        json(record.target()),
-        json(&record.args().to_string()),
-    );
-    for_each_pair(record, |key, value| line.extend([",", &json(key), ":", value]));
-    line.push('}');
-    escape(&line) + "\n"
+/// the record, which must not be one of these four.
+fn json_line(line: &mut Vec<u8>, time: &dyn fmt::Display, record: &Record) {
+    line.extend_from_slice(br#"{"time":"#);
+    push_text(line, time);
+    line.extend_from_slice(br#","level":"#);
+    push_json(line, level_word(record.level()));
+    line.extend_from_slice(br#","target":"#);
+    push_json(line, record.target());
+    line.extend_from_slice(br#","message":"#);
+    push_text(line, record.args());
+    for_each_pair(record, |key, value| {
+        line.push(b',');
+        push_json(line, key);
+        line.push(b':');
+        push_value(line, value);
+    });
+    line.push(b'}');
 }
 
-/// Calls `see` with each key of `record` and its value as JSON.
-fn for_each_pair(record: &Record, see: impl FnMut(&str, &str)) {
+fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    }
+}
+
+/// Calls `see` with each key of `record` and its value.
+fn for_each_pair(record: &Record, see: impl FnMut(&str, &Value)) {
     struct Visitor<F>(F);
-    impl<'kvs, F: FnMut(&str, &str)> VisitSource<'kvs> for Visitor<F> {
+    impl<'kvs, F: FnMut(&str, &Value)> VisitSource<'kvs> for Visitor<F> {
         fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
-            // A value that is no JSON (a map with odd keys) is still worth its text.
-            let json = serde_json::to_string(&value).unwrap_or_else(|_| json(&value.to_string()));
-            (self.0)(key.as_str(), &json);
+            (self.0)(key.as_str(), &value);
             Ok(())
         }
     }
@@ -79,8 +112,22 @@ fn for_each_pair(record: &Record, see: impl FnMut(&str, &str)) {
     debug_assert!(visited.is_ok(), "the visitor never fails");
 }
 
-fn json(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// A value that is no JSON (a map with odd keys) is still worth its text.
+fn push_value(line: &mut Vec<u8>, value: &Value) {
+    let start = line.len();
+    if serde_json::to_writer(&mut *line, value).is_err() {
+        line.truncate(start);
+        push_text(line, value);
+    }
+}
+
+fn push_json(line: &mut Vec<u8>, text: &str) {
+    let _ = serde_json::to_writer(line, text);
+}
+
+/// Appends what is displayed as a JSON string.
+fn push_text(line: &mut Vec<u8>, text: &dyn fmt::Display) {
+    let _ = serde_json::Serializer::new(line).collect_str(text);
 }
 
 /// Whether a string can do without quotes.
@@ -89,19 +136,25 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(plain)
 }
 
-/// `text` with `\uXXXX` for what a terminal or a reader would obey rather
-/// than see. In JSON such characters stand in strings only, where that form
-/// means the same.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 1);
-    for character in text.chars() {
+/// Writes a line with its break, and with `\uXXXX` for what a terminal or a
+/// reader would obey rather than see. In JSON such characters stand in strings
+/// only, where that form means the same.
+fn write_escaped(out: &mut impl Write, line: &[u8]) -> io::Result<()> {
+    if line.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        out.write_all(line)?;
+        return out.write_all(b"\n");
+    }
+    let line = String::from_utf8_lossy(line);
+    let mut escaped = String::with_capacity(line.len() + 1);
+    for character in line.chars() {
         if is_obeyed(character) {
             escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
         } else {
             escaped.push(character);
         }
     }
-    escaped
+    escaped.push('\n');
+    out.write_all(escaped.as_bytes())
 }
 
 /// Control characters, line and paragraph separators, and the marks that turn
@@ -117,7 +170,6 @@ fn is_obeyed(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use log::Level;
     use serde::Serialize;
 
     const TIME: &str = "2026-01-01T00:00:00.000Z";
@@ -129,14 +181,17 @@ mod tests {
     }
 
     fn lines(level: Level, message: &str, pairs: &[(&str, Value)]) -> (String, String) {
-        let mut lines = (String::new(), String::new());
+        let written = |line: fn(&mut Vec<u8>, &dyn fmt::Display, &Record), record: &Record| {
+            let (mut text, mut out) = (Vec::new(), Vec::new());
+            line(&mut text, &TIME, record);
+            write_escaped(&mut out, &text).expect("memory");
+            String::from_utf8(out).expect("UTF-8")
+        };
         let args = format_args!("{message}");
         let mut builder = Record::builder();
         let record = builder.level(level).target("detour::test").args(args).key_values(&pairs);
         let record = record.build();
-        lines.0 = text_line(&TIME, &record);
-        lines.1 = json_line(&TIME, &record);
-        lines
+        (written(text_line, &record), written(json_line, &record))
     }
 
     #[test]
