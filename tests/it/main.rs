@@ -6,6 +6,7 @@
     reason = "the helpers of tests fail as tests do"
 )]
 mod directory;
+mod limits;
 mod metrics;
 mod oracle;
 mod own;
