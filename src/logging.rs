@@ -5,8 +5,8 @@
 //! either form: such characters are written as `\uXXXX`.
 
 use crate::config::{LogConfig, LogFormat};
-use log::{LevelFilter, Record};
 use log::kv::{Error, Key, Value, VisitSource};
+use log::{LevelFilter, Record};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 

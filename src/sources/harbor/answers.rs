@@ -129,7 +129,7 @@ pub fn registry_url(body: &[u8]) -> Result<Option<String>, serde_json::Error> {
         registry_url: Option<String>,
     }
     let told = serde_json::from_slice::<SystemInfo>(body)?.registry_url;
-    Ok(told.filter(|url| !url.is_empty()))
+    Ok(told.filter(|url| !url.is_empty()).map(|url| kept(url, TEXT_BYTES_MAX)))
 }
 
 /// A text of Harbor as it is remembered: one that was cut ends in a mark that no

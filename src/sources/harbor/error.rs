@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use super::account::Credentials;
 use super::answers;
 use super::limits::MESSAGE_BYTES_MAX;
 use crate::client::{Answer, ClientError, SetupError};
@@ -37,19 +38,25 @@ pub(super) enum HarborError {
 }
 
 impl HarborError {
-    /// What an answer means whose status is not 200.
-    pub(super) fn refused(path: String, answer: &Answer) -> Self {
+    /// What an answer means whose status is not 200. A cut could leave so much
+    /// of a secret that nobody knows it for one: it is taken out before.
+    pub(super) fn refused(path: String, answer: &Answer, credentials: &Credentials) -> Self {
         let message = match answer.location() {
-            Some(to) => format!("a redirect to {to:?}, which is not followed"),
-            None => answers::message(&answer.body),
+            Some(to) => {
+                format!("a redirect to {:?}, which is not followed", credentials.redact(to))
+            }
+            None => {
+                let body = credentials.redact(&String::from_utf8_lossy(&answer.body));
+                credentials.redact(&answers::message(body.as_bytes()))
+            }
         };
         let message = bounded(message, MESSAGE_BYTES_MAX);
         Self::Refused { path, status: answer.status, retry_after: answer.retry_after(), message }
     }
 
-    pub(super) fn malformed(path: &str, reason: impl fmt::Display) -> Self {
-        // Such a reason may quote what came.
-        let reason = bounded(reason.to_string(), MESSAGE_BYTES_MAX);
+    /// `reason` may quote what came, but for secrets.
+    pub(super) fn malformed(path: &str, reason: String) -> Self {
+        let reason = bounded(reason, MESSAGE_BYTES_MAX);
         Self::Malformed { path: path.to_owned(), reason }
     }
 

@@ -100,8 +100,8 @@ impl Harbor {
             }
         };
         let limits = self.limits;
-        let authorization = credentials.authorization();
-        let session = Session { client: &client, authorization, limits: &limits, begin };
+        let session =
+            Session { client: &client, credentials: &credentials, limits: &limits, begin };
         let read = self.ask(&session);
         self.session = Some((credentials, client));
         read
@@ -132,7 +132,9 @@ impl Harbor {
     fn registry(&self, session: &Session<'_>) -> Result<String, HarborError> {
         let told = match (session.registry_url(), &self.settings.registry) {
             (Err(HarborError::Refused { status: 404, .. }), Some(_)) => None,
-            (Ok(None), _) if session.authorization.is_some() => return Err(HarborError::Stranger),
+            (Ok(None), _) if session.credentials.authorization().is_some() => {
+                return Err(HarborError::Stranger);
+            }
             (told, _) => told?,
         };
         match &self.settings.registry {

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::account::Credentials;
 use super::answers::{self, Page, Project, Registry};
 use super::error::HarborError;
 use super::limits::HarborLimits;
@@ -14,7 +15,7 @@ const API: &str = "/api/v2.0";
 
 pub(super) struct Session<'s> {
     pub(super) client: &'s Client,
-    pub(super) authorization: Option<&'s str>,
+    pub(super) credentials: &'s Credentials,
     pub(super) limits: &'s HarborLimits,
     pub(super) begin: Instant,
 }
@@ -24,7 +25,7 @@ impl Session<'_> {
     pub(super) fn registry_url(&self) -> Result<Option<String>, HarborError> {
         let path = "/systeminfo".to_owned();
         let answer = self.get(&path, self.limits.answer_bytes)?;
-        answers::registry_url(&answer.body).map_err(|error| HarborError::malformed(&path, error))
+        answers::registry_url(&answer.body).map_err(|error| self.malformed(&path, &error))
     }
 
     /// A page of the projects that the account may see; the first is 1.
@@ -32,7 +33,7 @@ impl Session<'_> {
         let path = format!("/projects?page={page}&page_size={}", self.limits.page_projects);
         let answer = self.get(&path, self.limits.page_bytes)?;
         Page::parse(&answer.body, answer.header("x-total-count"), 10 * self.limits.page_projects)
-            .map_err(|error| HarborError::malformed(&path, error))
+            .map_err(|error| self.malformed(&path, &error))
     }
 
     /// The registry behind a proxy project. Its summary tells it to whomever
@@ -46,7 +47,7 @@ impl Session<'_> {
         let path = format!("/projects/{}/summary", project.name);
         let told = self.get(&path, self.limits.answer_bytes).and_then(|answer| {
             answers::registry_of_summary(&answer.body)
-                .map_err(|error| HarborError::malformed(&path, error))
+                .map_err(|error| self.malformed(&path, &error))
         });
         match told {
             Ok(Some(registry)) => return Ok(registry),
@@ -56,12 +57,17 @@ impl Session<'_> {
         let by_id = format!("/registries/{registry_id}");
         let answer = self.get(&by_id, self.limits.answer_bytes);
         match (answer, told) {
-            (Ok(answer), _) => serde_json::from_slice(&answer.body)
-                .map_err(|error| HarborError::malformed(&by_id, error)),
+            (Ok(answer), _) => {
+                serde_json::from_slice(&answer.body).map_err(|error| self.malformed(&by_id, &error))
+            }
             // The right that is easier to give.
             (Err(HarborError::Refused { status: 401 | 403, .. }), Err(refused)) => Err(refused),
             (Err(error), _) => Err(error),
         }
+    }
+
+    fn malformed(&self, path: &str, error: &serde_json::Error) -> HarborError {
+        HarborError::malformed(path, self.credentials.redact(&error.to_string()))
     }
 
     fn get(&self, path: &str, answer_bytes: usize) -> Result<Answer, HarborError> {
@@ -72,7 +78,7 @@ impl Session<'_> {
         }
         // A project may be called 42, which is another one's number.
         let mut headers = vec![("accept", "application/json"), ("x-is-resource-name", "true")];
-        headers.extend(self.authorization.map(|value| ("authorization", value)));
+        headers.extend(self.credentials.authorization().map(|value| ("authorization", value)));
         let answer = self.client.send(&Request {
             method: &Method::GET,
             path: &format!("{API}{path}"),
@@ -84,7 +90,7 @@ impl Session<'_> {
         let answer = answer.map_err(silent)?;
         match answer.status {
             200 => Ok(answer),
-            _ => Err(HarborError::refused(path.to_owned(), &answer)),
+            _ => Err(HarborError::refused(path.to_owned(), &answer, self.credentials)),
         }
     }
 }

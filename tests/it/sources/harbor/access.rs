@@ -195,6 +195,23 @@ fn plain_http_is_spoken_only_to_an_origin_that_was_asked_to_be_plain() {
 }
 
 #[test]
+fn a_message_is_not_cut_within_a_secret() {
+    let fake = two();
+    let mut followed = Followed::new(&fake);
+    let encoded = STANDARD.encode(format!("{USERNAME}:{PASSWORD}"));
+    for secret in [encoded.as_str(), PASSWORD] {
+        for filler in 250..320 {
+            let echo = format!("{} {secret} after", "a".repeat(filler));
+            fake.site().breaks("/systeminfo", move || refusal(500, "UNKNOWN", &echo));
+            followed.refresh();
+            let told = followed.faults().concat();
+            assert!(told.contains("status 500"), "{told}");
+            assert!(!told.contains(&secret[..4]), "{filler}: {told}");
+        }
+    }
+}
+
+#[test]
 fn nothing_that_is_told_holds_the_password() {
     let fake = two();
     let mut followed = Followed::new(&fake);

@@ -197,6 +197,9 @@ fn what_is_kept_of_an_answer_is_short() {
     let page = Page::parse(items.to_string().as_bytes(), None, 100).unwrap();
     assert!(page.projects[0].name.capacity() <= 255, "{}", page.projects[0].name.capacity());
     assert!(page.faults[0].capacity() <= 1024, "{}", page.faults[0].capacity());
+    let info = json!({"registry_url": long}).to_string();
+    let told = answers::registry_url(info.as_bytes()).unwrap().unwrap();
+    assert!(told.capacity() <= 1024, "{}", told.capacity());
     let url = format!("https://r.example/{long}");
     for field in ["type", "url", "status"] {
         let mut registry = json!({"type": "quay", "url": url, "status": "healthy"});
