@@ -60,7 +60,17 @@ pub(super) fn read(files: &[File]) -> Result<Draft, MigrateError> {
             }
         }
     }
-    for file in files.iter().filter(|file| !file.is_environment() && !file.is_yaml()) {
+    // A directory may hold other texts; a file that is the only one is the map.
+    let is_text = |file: &&File| !file.is_environment() && !file.is_yaml();
+    let is_named_map = |file: &File| [".conf", "maps"].iter().any(|end| file.name.ends_with(end));
+    let has_named_map = files.iter().filter(is_text).any(is_named_map);
+    for file in files.iter().filter(is_text) {
+        if has_named_map && !is_named_map(file) {
+            let first = file.text.lines().next().unwrap_or_default();
+            let text = "no map file: that is another one, which is called *.conf or maps";
+            draft.tell(&file.origin(1, first), Verdict::Dropped, text);
+            continue;
+        }
         config.has_map = true;
         config.map.read(&mut draft, &file.text, |line, text| file.origin(line, text));
     }

@@ -258,3 +258,22 @@ fn imageswap_tells_what_its_mode_does_not_read() {
         assert!(matches!(told[..], [one] if one.verdict == Verdict::Dropped), "{told:#?}");
     }
 }
+
+#[test]
+fn imageswap_reads_the_map_of_a_directory_and_no_other_text() {
+    let file = |name: &str, text: &str| File { name: name.to_owned(), text: text.to_owned() };
+    let files = [
+        file("config/README.md", "quay.io: the mirror\ndefault:: x.example\n"),
+        file("config/imageswap-maps.conf", "default::m.example\n"),
+        file("config/imageswap-maps.conf~", "default::old.example\n"),
+    ];
+    let migration = migrated(System::Imageswap, &files);
+    let mapping = super::super::mapping(&migration);
+    for image in ["ghcr.io/a", "quay.io/a"] {
+        assert_eq!(super::super::answer(&mapping, image, "default"), "m.example/a");
+    }
+    for name in ["config/README.md", "config/imageswap-maps.conf~"] {
+        let told: Vec<_> = migration.report.iter().filter(|one| one.file == name).collect();
+        assert!(matches!(told[..], [one] if one.verdict == Verdict::Dropped), "{told:#?}");
+    }
+}
