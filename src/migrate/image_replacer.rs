@@ -12,6 +12,7 @@ use super::{MigrateError, System};
 use crate::reference::{
     DEFAULT_REGISTRY, LEGACY_REGISTRY, is_registry, is_repository, looks_like_registry,
 };
+use crate::rules::node::Value;
 
 const DIFFERENCES: &[&str] = &[
     "an image with one slash goes by its registry: host/name is not taken for Docker Hub",
@@ -62,7 +63,7 @@ pub(super) fn read(files: &[File]) -> Result<Draft, MigrateError> {
                     draft.tell(&origin, Verdict::Dropped, "empty: Docker Hub has no mirror");
                 }
                 "docker_registry" => hub = Some(policy(&mut draft, "", &value, &origin)),
-                "replace_policy" => {
+                "replace_policy" if matches!(field.node.value, Value::Null | Value::Table(_)) => {
                     for field in fields(&field.node) {
                         let value = plain(&field.node).unwrap_or_default();
                         let old = format!("{}: {value}", field.name);
@@ -72,6 +73,10 @@ pub(super) fn read(files: &[File]) -> Result<Draft, MigrateError> {
                         let at = policies.iter().position(is_shorter).unwrap_or(policies.len());
                         policies.insert(at, policy(&mut draft, &field.name, &value, &origin));
                     }
+                }
+                "replace_policy" => {
+                    let text = "it is no table, and the system does not start with it";
+                    draft.tell(&origin, Verdict::Dropped, text);
                 }
                 "tls_crt_file" | "tls_key_file" => draft.tell(
                     &origin,

@@ -9,7 +9,7 @@ use super::report::{Origin, Verdict};
 use super::target::Base;
 use super::{MigrateError, System};
 use crate::reference::{DEFAULT_REGISTRY, LEGACY_REGISTRY, OFFICIAL_NAMESPACE, Reference};
-use crate::rules::node::Field;
+use crate::rules::node::{Field, Value};
 
 /// Docker Hub under the name of its own service, which no old system but one
 /// takes for it.
@@ -118,6 +118,10 @@ fn read_config(draft: &mut Draft, file: &File, config: &[Field], ignored: &mut I
                 }
             },
             "tlscertpath" | "tlskeypath" => certificate(draft, &origin),
+            "ignoreimages" if !matches!(field.node.value, Value::Null | Value::List(_)) => {
+                let text = "it is no list, and the system does not start with it";
+                draft.tell(&origin, Verdict::Dropped, text);
+            }
             "ignoreimages" => {
                 for item in items(&field.node) {
                     let image = plain(item).unwrap_or_default();

@@ -29,6 +29,12 @@ impl MapFile {
         self.registries.iter().find(|line| line.key == key)
     }
 
+    /// All of them.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &Line> {
+        let lists = [&self.exact, &self.replace, &self.registries];
+        lists.into_iter().flatten().chain(&self.default).chain(&self.wildcards)
+    }
+
     /// Adds the lines of a text; `origin` makes the origin of a line out of
     /// its number, from 1, and its text.
     pub(super) fn read(

@@ -60,15 +60,24 @@ pub(super) fn read(files: &[File]) -> Result<Draft, MigrateError> {
             }
         }
     }
-    for file in files.iter().filter(|file| !file.is_environment() && !file.is_yaml()) {
+    // A directory may hold other texts; a file that is the only one is the map.
+    let is_text = |file: &&File| !file.is_environment() && !file.is_yaml();
+    let is_named_map = |file: &File| [".conf", "maps"].iter().any(|end| file.name.ends_with(end));
+    let has_named_map = files.iter().filter(is_text).any(is_named_map);
+    for file in files.iter().filter(is_text) {
+        if has_named_map && !is_named_map(file) {
+            let first = file.text.lines().next().unwrap_or_default();
+            let text = "no map file: that is another one, which is called *.conf or maps";
+            draft.tell(&file.origin(1, first), Verdict::Dropped, text);
+            continue;
+        }
         config.has_map = true;
         config.map.read(&mut draft, &file.text, |line, text| file.origin(line, text));
     }
     let label = config.label.clone().unwrap_or_else(|| LABEL.to_owned());
     draft.set_quietly(&["optOutKeys"], json!([label]));
     draft.set_quietly(&["optInNamespaceLabel"], json!(LABEL));
-    let is_legacy =
-        config.mode.as_ref().is_some_and(|mode| !mode.value.eq_ignore_ascii_case("maps"));
+    let is_legacy = is_legacy(&mut draft, &config);
     let name = System::Imageswap.as_str();
     let (rules, default) = match (is_legacy, &config.prefix) {
         (true, Some(prefix)) => legacy::rules(&mut draft, prefix),
@@ -89,6 +98,28 @@ pub(super) fn read(files: &[File]) -> Result<Draft, MigrateError> {
     };
     draft.cluster_map(name, rules, default);
     Ok(draft)
+}
+
+/// Whether the prefix is read and not the map; the other one is told.
+fn is_legacy(draft: &mut Draft, config: &Config) -> bool {
+    let Config { map, has_map, mode, prefix, .. } = config;
+    let is_legacy = match (mode, prefix) {
+        (Some(mode), _) => !mode.value.eq_ignore_ascii_case("maps"),
+        (None, Some(prefix)) if !has_map => {
+            let text = "there is no map file: read as by the versions that had none";
+            draft.tell(&prefix.origin, Verdict::Becomes, text);
+            true
+        }
+        (None, _) => false,
+    };
+    if is_legacy {
+        let text = "IMAGESWAP_MODE is not MAPS: the map file is not read there";
+        map.lines().for_each(|line| draft.tell(&line.origin, Verdict::Dropped, text));
+    } else if let Some(prefix) = prefix {
+        let text = "IMAGESWAP_MODE is MAPS: only the map file is read there";
+        draft.tell(&prefix.origin, Verdict::Dropped, text);
+    }
+    is_legacy
 }
 
 /// The map file inside a ConfigMap: its lines follow that of the key.

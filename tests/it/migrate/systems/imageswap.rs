@@ -236,3 +236,44 @@ fn imageswap_prefixes() {
     legacy("r.example:5000/m/", &[("acme/app", "r.example:5000/m/app")]);
     legacy("", &[("nginx", "nginx")]);
 }
+
+#[test]
+fn imageswap_of_before_there_were_maps() {
+    let env = "IMAGE_PREFIX=r.example/m\n";
+    check(System::Imageswap, "env", env, &[("acme/app", "r.example/m/app")]);
+    tells(System::Imageswap, "env", env, 1, Verdict::Becomes, "there is no map file");
+}
+
+#[test]
+fn imageswap_tells_what_its_mode_does_not_read() {
+    for (mode, name, line) in [("MAPS", "env", 2), ("LEGACY", "imageswap-maps.conf", 2)] {
+        let file = |name: &str, text: &str| File { name: name.to_owned(), text: text.to_owned() };
+        let env = format!("IMAGESWAP_MODE={mode}\nIMAGE_PREFIX=r.example/m\n");
+        let maps = "default::m.example\nquay.io::q.example\n";
+        let report =
+            migrated(System::Imageswap, &[file("env", &env), file("imageswap-maps.conf", maps)])
+                .report;
+        let told: Vec<_> =
+            report.iter().filter(|one| one.file == name && one.line == line).collect();
+        assert!(matches!(told[..], [one] if one.verdict == Verdict::Dropped), "{told:#?}");
+    }
+}
+
+#[test]
+fn imageswap_reads_the_map_of_a_directory_and_no_other_text() {
+    let file = |name: &str, text: &str| File { name: name.to_owned(), text: text.to_owned() };
+    let files = [
+        file("config/README.md", "quay.io: the mirror\ndefault:: x.example\n"),
+        file("config/imageswap-maps.conf", "default::m.example\n"),
+        file("config/imageswap-maps.conf~", "default::old.example\n"),
+    ];
+    let migration = migrated(System::Imageswap, &files);
+    let mapping = super::super::mapping(&migration);
+    for image in ["ghcr.io/a", "quay.io/a"] {
+        assert_eq!(super::super::answer(&mapping, image, "default"), "m.example/a");
+    }
+    for name in ["config/README.md", "config/imageswap-maps.conf~"] {
+        let told: Vec<_> = migration.report.iter().filter(|one| one.file == name).collect();
+        assert!(matches!(told[..], [one] if one.verdict == Verdict::Dropped), "{told:#?}");
+    }
+}

@@ -143,3 +143,11 @@ fn mimic_asks_harbor_with_an_account_that_nobody_is_told() {
     assert!(!report.contains("hunter2") && !migration.values.contains("hunter2"), "{report}");
     assert!(report.contains("MIMIC_HARBOR_ROBOT_PASSWORD=… | becomes"), "{report}");
 }
+
+#[test]
+fn a_setting_of_another_kind_is_told() {
+    let text = "docker_registry: m.example\nreplace_policy: [quay.io, ghcr.io]\n";
+    tells(System::ImageReplacer, "config.yaml", text, 2, Verdict::Dropped, "no table");
+    let text = "registryUrl: m.example\nconfig:\n  ignoreimages: nginx\n";
+    tells(System::ProxyImageSwapper, "values.yaml", text, 3, Verdict::Dropped, "no list");
+}
