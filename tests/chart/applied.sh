@@ -19,7 +19,7 @@ apply_strictly() { # apply_strictly NAME FILE
 	for object in "$work/split/$1"/*.yaml; do
 		kind=$(basename "$object" | sed 's/-.*//')
 		case $kind in
-		Issuer | Certificate | ServiceMonitor)
+		Issuer | Certificate | PrometheusRule | ServiceMonitor)
 			skipped[$kind]=$((${skipped[$kind]:-0} + 1))
 			continue
 			;;

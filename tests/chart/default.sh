@@ -98,7 +98,7 @@ done
 
 step "the metrics that dashboard and runbook name"
 curl -sS "http://127.0.0.1:$operations/metrics" >"$work/metrics"
-for name in $(grep -ohE 'detour_[a-z_]+' chart/dashboards/detour.json docs/operations.md | sort -u); do
+for name in $(grep -ohE 'detour_[a-z_]+' chart/dashboards/detour.json chart/files/alerts.yaml docs/operations.md | sort -u); do
 	grep -qE "^(# TYPE )?${name%_total}(_total|[ {]|$)" "$work/metrics" && pass || fail "there is no metric $name"
 done
 expect "outdated definitions" "0 0" "$(awk '/^detour_crd_outdated/ { print $2 }' "$work/metrics" | xargs)"
