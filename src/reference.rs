@@ -83,6 +83,14 @@ impl<'a> Reference<'a> {
         (!is_too_long).then_some(moved)
     }
 
+    /// The whole normal form; in `arena` where it is this reference's own.
+    pub(crate) fn text_in(&self, arena: &'a Bump) -> &'a str {
+        match &self.text {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => arena.alloc_str(text),
+        }
+    }
+
     /// This reference without a text of its own.
     pub fn borrowed(&self) -> Reference<'_> {
         let Self { text, registry_end, name_end, tag_end } = self;

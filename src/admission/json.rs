@@ -116,20 +116,11 @@ impl<'b> Reader<'b> {
         &mut self,
         mut field: impl FnMut(&mut Self, &'b str) -> Option<()>,
     ) -> Option<()> {
-        self.open(b'{', "an object")?;
-        if !self.take(b'}') {
-            loop {
-                let key = self.string("a key")?;
-                self.rest = scan::colon(self.rest)?;
-                field(self, key)?;
-                if !self.take(b',') {
-                    break;
-                }
-            }
-            self.close(b'}')?;
-        }
-        self.depth -= 1;
-        Some(())
+        self.between([b'{', b'}'], "an object", |reader| {
+            let key = reader.string("a key")?;
+            reader.rest = scan::colon(reader.rest)?;
+            field(reader, key)
+        })
     }
 
     /// Reads an array whose items may be null.
@@ -137,18 +128,11 @@ impl<'b> Reader<'b> {
         &mut self,
         mut item: impl FnMut(&mut Self) -> Option<T>,
     ) -> Option<&'b [Option<T>]> {
-        self.open(b'[', "an array")?;
         let mut items = ArenaVec::new_in(self.arena);
-        if !self.take(b']') {
-            loop {
-                items.push(self.nullable(&mut item)?);
-                if !self.take(b',') {
-                    break;
-                }
-            }
-            self.close(b']')?;
-        }
-        self.depth -= 1;
+        self.between([b'[', b']'], "an array", |reader| {
+            items.push(reader.nullable(&mut item)?);
+            Some(())
+        })?;
         Some(items.into_bump_slice())
     }
 
@@ -183,9 +167,9 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// Keeps a value as long as what was read.
-    pub(super) fn keep<T>(&self, value: T) -> &'b T {
-        self.arena.alloc(value)
+    /// Reads a value that is kept as long as what was read.
+    pub(super) fn kept<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<&'b T> {
+        read(self).map(|value| &*self.arena.alloc(value))
     }
 
     fn string(&mut self, expected: &'static str) -> Option<&'b str> {
@@ -202,16 +186,31 @@ impl<'b> Reader<'b> {
         }
     }
 
-    fn open(&mut self, bracket: u8, expected: &'static str) -> Option<()> {
-        if !self.take(bracket) {
+    /// Reads what stands between brackets, with commas.
+    fn between(
+        &mut self,
+        [open, close]: [u8; 2],
+        expected: &'static str,
+        mut item: impl FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
+        if !self.take(open) {
             return self.mismatch(expected);
         }
         self.depth += 1;
-        (self.depth <= DEPTH_MAX).then_some(())
-    }
-
-    fn close(&mut self, bracket: u8) -> Option<()> {
-        self.take(bracket).then_some(())
+        if self.depth > DEPTH_MAX {
+            return None;
+        }
+        if !self.take(close) {
+            item(self)?;
+            while self.take(b',') {
+                item(self)?;
+            }
+            if !self.take(close) {
+                return None;
+            }
+        }
+        self.depth -= 1;
+        Some(())
     }
 
     /// Goes over the next byte if it is this one.

@@ -20,7 +20,6 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
 use serde::{Serialize, Serializer};
 
-use crate::arena::join;
 use crate::mapping::policy::Policy;
 use crate::mapping::reason::Reason;
 use crate::mapping::{Decision, Mapping, RuleId};
@@ -295,12 +294,12 @@ fn name_of<'r>(request: &Request<'r>) -> Option<&'r str> {
 
 impl<'r> ImageOutcome<'r> {
     fn settled(field: &Field<'r>, new: Option<&'r str>, reason: Reason, arena: &'r Bump) -> Self {
-        let key = join(&[field.list.as_str(), "/", field.name], arena);
-        Self { field: key, old: field.text, new, rule: None, reason, observed: None }
+        let (field, old) = (field.full_name(arena), field.text);
+        Self { field, old, new, rule: None, reason, observed: None }
     }
 
     fn decided(field: &Field<'r>, decision: &Decision<'r>, arena: &'r Bump) -> Self {
-        let text = |image: &Reference<'r>| -> &'r str { arena.alloc_str(image.as_str()) };
+        let text = |image: &Reference<'r>| image.text_in(arena);
         let observed = decision.observed.as_ref().map(|observed| ObservedOutcome {
             new: observed.image.as_ref().map(text),
             rule: observed.rule,

@@ -48,9 +48,14 @@ impl<'r> Field<'r> {
         (self.list, self.name)
     }
 
+    /// `LIST/NAME`.
+    pub(super) fn full_name(&self, arena: &'r Bump) -> &'r str {
+        join(&[self.list.as_str(), "/", self.name], arena)
+    }
+
     /// The key of the field in our annotation; none for a field without a name.
     pub(super) fn record_key(&self, arena: &'r Bump) -> Option<&'r str> {
-        (!self.name.is_empty()).then(|| join(&[self.list.as_str(), "/", self.name], arena))
+        (!self.name.is_empty()).then(|| self.full_name(arena))
     }
 }
 

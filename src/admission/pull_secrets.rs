@@ -45,8 +45,7 @@ impl<'r> PullSecrets<'r> {
         // Those of the map that decided, and of the map whose place the image
         // is in from then on, which is the one that decides when asked again.
         if let Some(image) = decision.image.as_ref().filter(|_| mapping.gives_pull_secrets()) {
-            let text = arena.alloc_str(image.as_str());
-            for name in mapping.decide(text, &subject.pod, arena).pull_secrets {
+            for name in mapping.decide(image.text_in(arena), &subject.pod, arena).pull_secrets {
                 self.add(name);
             }
         }

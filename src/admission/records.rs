@@ -138,7 +138,10 @@ fn merged<'r>(
     let is_update = subject.extent.is_update();
     let mut changes = ArenaVec::with_capacity_in(images.len(), arena);
     for (field, outcome) in images {
-        let Some(key) = field.record_key(arena) else { continue };
+        if field.name.is_empty() {
+            continue;
+        }
+        let key = outcome.field;
         let original = before.get(key);
         // An entry that the old object does not have was made in this call,
         // which is asked again when another webhook changed something.

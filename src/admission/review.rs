@@ -175,8 +175,8 @@ object! {
         "name" name: &'b str = Reader::text,
         "operation" operation: &'b str = Reader::text,
         "dryRun" dry_run: bool = Reader::flag,
-        "object" object: &'b Object<'b> = Object::read_kept,
-        "oldObject" old_object: &'b Object<'b> = Object::read_kept,
+        "object" object: &'b Object<'b> = |reader| reader.kept(Object::read),
+        "oldObject" old_object: &'b Object<'b> = |reader| reader.kept(Object::read),
     }
 }
 
@@ -190,9 +190,9 @@ object! {
 object! {
     /// A pod, or an object with a pod template.
     Object {
-        "metadata" metadata: &'b Metadata<'b> = Metadata::read_kept,
-        "spec" spec: &'b Spec<'b> = Spec::read_kept,
-        "template" template: &'b Object<'b> = Object::read_kept,
+        "metadata" metadata: &'b Metadata<'b> = |reader| reader.kept(Metadata::read),
+        "spec" spec: &'b Spec<'b> = |reader| reader.kept(Spec::read),
+        "template" template: &'b Object<'b> = |reader| reader.kept(Object::read),
     }
 }
 
@@ -227,8 +227,8 @@ object! {
         "volumes" volumes: &'b [Option<Volume<'b>>] = |reader| reader.list(Volume::read),
         "imagePullSecrets" image_pull_secrets: &'b [Option<Named<'b>>] =
             |reader| reader.list(Named::read),
-        "template" template: &'b Object<'b> = Object::read_kept,
-        "jobTemplate" job_template: &'b Object<'b> = Object::read_kept,
+        "template" template: &'b Object<'b> = |reader| reader.kept(Object::read),
+        "jobTemplate" job_template: &'b Object<'b> = |reader| reader.kept(Object::read),
     }
 }
 
@@ -255,24 +255,6 @@ object! {
 object! {
     Named {
         "name" name: &'b str = Reader::text,
-    }
-}
-
-impl<'b> Object<'b> {
-    fn read_kept(reader: &mut Reader<'b>) -> Option<&'b Self> {
-        Self::read(reader).map(|object| reader.keep(object))
-    }
-}
-
-impl<'b> Metadata<'b> {
-    fn read_kept(reader: &mut Reader<'b>) -> Option<&'b Self> {
-        Self::read(reader).map(|metadata| reader.keep(metadata))
-    }
-}
-
-impl<'b> Spec<'b> {
-    fn read_kept(reader: &mut Reader<'b>) -> Option<&'b Self> {
-        Self::read(reader).map(|spec| reader.keep(spec))
     }
 }
 
