@@ -57,6 +57,11 @@ pub struct ImageLabels {
     pub reason: &'static str,
 }
 
+/// The value of a gauge.
+fn number(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}
+
 /// All that is counted.
 pub struct Metrics {
     registry: Registry,
@@ -158,6 +163,9 @@ impl Metrics {
         if known.contains(map) {
             return Arc::clone(map);
         }
+        if known.len() >= MAPS_MAX {
+            return Arc::clone(&self.other_maps);
+        }
         drop(known);
         let mut known = self.maps.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() < MAPS_MAX && known.insert(Arc::clone(map)) || known.contains(map) {
@@ -173,7 +181,7 @@ impl Metrics {
 
     /// Sets the number of rules in force.
     pub fn set_rules(&self, rules: usize) {
-        self.rules.set(i64::try_from(rules).unwrap_or(i64::MAX));
+        self.rules.set(number(rules));
     }
 
     /// The text that a scrape reads, in the OpenMetrics format.

@@ -8,6 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::number;
+
 /// What was done to the Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RotationLabels {
@@ -43,7 +45,7 @@ impl Certificates {
 
     /// Sets when the certificate that is served ends, since 1970.
     pub fn set_expiry(&self, ends: Duration) {
-        self.expiry.set(i64::try_from(ends.as_secs()).unwrap_or(i64::MAX));
+        self.expiry.set(number(ends.as_secs()));
     }
 
     /// Counts a change of the Secret.

@@ -10,6 +10,8 @@ use prometheus_client::registry::{Registry, Unit};
 use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Resource, getrlimit};
 
+use super::number;
+
 /// Read anew for each scrape; what cannot be read keeps its value.
 #[derive(Debug, Default)]
 pub(super) struct Process {
@@ -54,7 +56,7 @@ impl Process {
             }
         }
         if let Ok(entries) = fs::read_dir("/proc/self/fd") {
-            self.descriptors.set(number(entries.count() as u64));
+            self.descriptors.set(number(entries.count()));
         }
         if let Some(most) = descriptors_max() {
             self.descriptors_max.set(number(most));
@@ -94,10 +96,6 @@ fn boot_seconds() -> Option<u64> {
 
 fn descriptors_max() -> Option<u64> {
     getrlimit(Resource::Nofile).current
-}
-
-fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

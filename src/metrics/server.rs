@@ -10,6 +10,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::number;
+
 /// What happened since the start, each only growing, but for `open`.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ServerMetrics {
@@ -91,7 +93,7 @@ impl Server {
     /// Takes over what the engine has counted.
     pub fn set(&self, seen: &ServerMetrics) {
         let set = |total: &Total, value: u64| total.inner().store(value, Ordering::Relaxed);
-        self.open.set(i64::try_from(seen.open).unwrap_or(i64::MAX));
+        self.open.set(number(seen.open));
         set(&self.accepted, seen.accepted);
         set(&self.evicted, seen.evicted);
         set(&self.turned_away, seen.turned_away);

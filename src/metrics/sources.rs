@@ -5,6 +5,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::number;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     /// As in `--source`.
@@ -52,10 +54,9 @@ impl Sources {
         let set = |family: &Family<Labels, Gauge>, value: i64| {
             family.get_or_create(&labels).set(value);
         };
-        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         set(&self.rules, number(known.rules));
         set(&self.out_of_force, number(known.out_of_force));
         set(&self.failing, known.is_failing.into());
-        set(&self.last_sync, i64::try_from(known.last_sync).unwrap_or(i64::MAX));
+        set(&self.last_sync, number(known.last_sync));
     }
 }
