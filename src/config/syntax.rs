@@ -146,21 +146,15 @@ pub(super) fn life(text: &OsStr) -> Result<Duration, &'static str> {
 pub(super) fn label(text: &OsStr) -> Result<String, &'static str> {
     const EXPECTED: &str = "a name of lower-case letters, digits and -, at most 63";
     let text = unicode(text).map_err(|_| EXPECTED)?;
-    if is_label(text) { Ok(text.to_owned()) } else { Err(EXPECTED) }
+    if names::is_namespace(text) { Ok(text.to_owned()) } else { Err(EXPECTED) }
 }
 
 /// The name of most other objects: such names with dots between them.
 pub(super) fn object_name(text: &OsStr) -> Result<String, &'static str> {
     const EXPECTED: &str = "a name of lower-case letters, digits, - and dots, at most 253";
     let text = unicode(text).map_err(|_| EXPECTED)?;
-    let is_name = text.len() <= 253 && text.split('.').all(is_label);
+    let is_name = text.len() <= 253 && text.split('.').all(names::is_namespace);
     if is_name { Ok(text.to_owned()) } else { Err(EXPECTED) }
-}
-
-fn is_label(text: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let has_end = text.starts_with('-') || text.ends_with('-');
-    (1..=63).contains(&text.len()) && text.bytes().all(is_inner) && !has_end
 }
 
 pub(super) fn log_format(text: &OsStr) -> Result<LogFormat, &'static str> {

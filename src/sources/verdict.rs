@@ -117,7 +117,7 @@ impl Verdicts {
 }
 
 /// The text, cut to `limit` bytes.
-pub(super) fn bounded(mut text: String, limit: usize) -> String {
+pub fn bounded(mut text: String, limit: usize) -> String {
     const MARK: char = '…';
     if text.len() > limit {
         text.truncate(text.floor_char_boundary(limit - MARK.len_utf8()));

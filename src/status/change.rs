@@ -3,7 +3,7 @@
 use super::present::{Present, Ready, Status};
 use crate::kube::events::{Note, Regarding, Severity};
 use crate::rules::{API_GROUP, API_VERSION, MapId};
-use crate::sources::verdict::{Reason, State, Verdict};
+use crate::sources::verdict::{Reason, State, Verdict, bounded};
 
 /// Most bytes of the condition's message.
 pub const MESSAGE_BYTES_MAX: usize = 4096;
@@ -57,18 +57,7 @@ fn message(verdict: &Verdict, present: &Present) -> String {
         text.push_str("; warning: ");
         text.push_str(warning);
     }
-    bounded(&text.replace(char::is_control, " "))
-}
-
-fn bounded(text: &str) -> String {
-    const MARK: char = '…';
-    match text.len() > MESSAGE_BYTES_MAX {
-        true => {
-            let end = text.floor_char_boundary(MESSAGE_BYTES_MAX - MARK.len_utf8());
-            format!("{}{MARK}", &text[..end])
-        }
-        false => text.to_owned(),
-    }
+    bounded(text.replace(char::is_control, " "), MESSAGE_BYTES_MAX)
 }
 
 /// An object that another one names, as far as it is known.
