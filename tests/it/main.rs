@@ -6,6 +6,8 @@
     reason = "the helpers of tests fail as tests do"
 )]
 mod directory;
+mod draining;
+mod exhausted;
 mod limits;
 mod metrics;
 mod oracle;

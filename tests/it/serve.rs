@@ -12,8 +12,9 @@ use crate::directory;
 use crate::program::program;
 use crate::server::{Client, Response, connect, connect_tls};
 
-const REVIEW: &str = include_str!("../data/reviews/005-create-pods-web-6c8b655648-replicaset.json");
-const RULES: &str = include_str!("../../examples/rules.yaml");
+pub(crate) const REVIEW: &str =
+    include_str!("../data/reviews/005-create-pods-web-6c8b655648-replicaset.json");
+pub(crate) const RULES: &str = include_str!("../../examples/rules.yaml");
 
 /// A directory with a certificate and rules; removed at the end.
 pub(crate) struct Directory {
@@ -72,14 +73,32 @@ impl Running {
         connect_tls(self.admission, &self.directory.certificate)
     }
 
-    pub(crate) fn get(&self, path: &str) -> Response {
-        let mut client = Client { stream: Box::new(connect(self.operations)) };
-        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
-        client.receive()
+    /// Where reviews are sent, and the certificate to trust.
+    pub(crate) fn reach(&self) -> (SocketAddr, String) {
+        (self.admission, self.directory.certificate.clone())
     }
 
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    /// A connection of the operations port.
+    pub(crate) fn connect_operations(&self) -> Client {
+        Client { stream: Box::new(connect(self.operations)) }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Response {
+        get(&mut self.connect_operations(), path)
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Asks it to end, and waits until it is about to.
+    pub(crate) fn begin_drain(&mut self) {
+        self.signal(Signal::TERM);
+        self.log.find(|line| message(line).starts_with("draining")).unwrap();
     }
 }
 
@@ -93,6 +112,11 @@ impl Drop for Running {
 
 fn message(line: &Value) -> &str {
     line["message"].as_str().unwrap()
+}
+
+pub(crate) fn get(client: &mut Client, path: &str) -> Response {
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client.receive()
 }
 
 pub(crate) fn post(client: &mut Client, body: &str) -> Response {
@@ -185,8 +209,7 @@ fn sigterm_drains_and_ends_well() {
     let mut running = Running::start(RULES, &["--drain=1"]);
     let mut client = running.connect();
     assert!(!post(&mut client, REVIEW).head.contains("Connection: close"));
-    running.signal(Signal::TERM);
-    running.log.find(|line| message(line).starts_with("draining")).unwrap();
+    running.begin_drain();
     assert_eq!(running.get("/readyz").body, "missing: the process is about to end\n");
     let response = post(&mut client, REVIEW);
     assert_eq!(response.status, 200);
@@ -196,11 +219,14 @@ fn sigterm_drains_and_ends_well() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let mut running = Running::start(RULES, &["--drain=600"]);
-    running.signal(Signal::TERM);
-    running.log.find(|line| message(line).starts_with("draining")).unwrap();
-    running.signal(Signal::INT);
-    assert_eq!(running.process.wait().unwrap().code(), Some(1));
+    for second in [Signal::INT, Signal::TERM] {
+        let mut running = Running::start(RULES, &["--drain=600"]);
+        let mut busy = running.connect();
+        busy.send("POST /mutate HTTP/1.1\r\n");
+        running.begin_drain();
+        running.signal(second);
+        assert_eq!(running.process.wait().unwrap().code(), Some(1));
+    }
 }
 
 #[test]
