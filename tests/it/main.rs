@@ -23,6 +23,7 @@ mod admission;
 mod cli;
 mod comparison;
 mod configuration;
+mod reload;
 mod routes;
 mod serve;
 mod kube;
