@@ -1,7 +1,7 @@
 //! The built command as a process: `detour serve` over real TLS.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::directory;
 use crate::program::program;
-use crate::server::{Client, Response, connect, connect_tls};
+use crate::server::{Client, Response, client_config, client_stream, connect, connect_tls};
 
 pub(crate) const REVIEW: &str =
     include_str!("../data/reviews/005-create-pods-web-6c8b655648-replicaset.json");
@@ -167,6 +167,25 @@ fn a_malformed_body_is_refused_in_one_line_and_the_next_is_answered() {
         assert_eq!(response.body.lines().count(), 1, "{}", response.body);
         assert_eq!(post(&mut client, REVIEW).status, 200);
     }
+}
+
+#[test]
+fn an_odd_handshake_is_no_line_of_the_log() {
+    let mut running = Running::start(RULES, &[]);
+    let (address, certificate) = running.reach();
+    let odd = client_stream(address, client_config(&certificate));
+    let (mut session, mut socket) = odd.into_parts();
+    let mut hello = Vec::new();
+    session.write_tls(&mut hello).unwrap();
+    // An address is no name, so rustls warns, and would each time.
+    let name = hello.windows(9).position(|bytes| bytes == b"localhost").unwrap();
+    hello[name..name + 9].copy_from_slice(b"127.0.0.1");
+    socket.write_all(&hello).unwrap();
+    socket.read_exact(&mut [0]).unwrap();
+    assert_eq!(post(&mut running.connect(), REVIEW).status, 200);
+    let until = running.log.by_ref().take_while(|line| !line["uid"].is_string());
+    let targets: Vec<String> = until.map(|line| line["target"].to_string()).collect();
+    assert!(targets.iter().all(|target| !target.contains("rustls")), "{targets:?}");
 }
 
 #[test]
