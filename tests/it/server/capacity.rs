@@ -142,6 +142,18 @@ fn accept_errors_do_not_end_the_loop() {
 }
 
 #[test]
+fn a_thread_that_cannot_be_had_costs_a_connection_and_nothing_else() {
+    // More than there are addresses.
+    let fixture = start_plain(Limits { stack_bytes: usize::MAX / 4, connections: 1, ..LIMITS });
+    let errors = &fixture.server.counters().accept_errors;
+    for number in 1..=3 {
+        assert!(matches!(connect(fixture.server.address()).read(&mut [0]), Ok(0)));
+        eventually("it is counted", || errors.load(Ordering::Relaxed) == number);
+        eventually("its place is free", || fixture.server.open_connections() == 0);
+    }
+}
+
+#[test]
 fn the_accept_loop_has_a_pulse() {
     let fixture = start_plain(LIMITS);
     let mut oldest = Duration::ZERO;
