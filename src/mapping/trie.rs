@@ -43,7 +43,12 @@ impl<T> Trie<T> {
                 }
             };
         }
-        self.nodes[at].values.push(value);
+        let values = &mut self.nodes[at].values;
+        if values.is_empty() {
+            // Most paths have one.
+            values.reserve_exact(1);
+        }
+        values.push(value);
     }
 
     /// The first value that `choose` makes something of, from the longest
