@@ -40,8 +40,9 @@ pub struct Mapping {
     policy: Policy,
 }
 
-/// The index of a map in [`Mapping::maps`], and of a rule in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The index of a map in [`Mapping::maps`], and of a rule in it: in the order in
+/// which they are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct RuleRef {
     map: u32,
     rule: u32,
@@ -51,6 +52,15 @@ impl RuleRef {
     fn of(self, maps: &[ImageMap]) -> &Rule {
         &maps[self.map as usize].rules[self.rule as usize]
     }
+}
+
+/// Adds to a list that seldom gets longer than one, which then has no room to
+/// spare.
+fn append<T>(list: &mut Vec<T>, value: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(value);
 }
 
 /// What names a rule: `KIND/[NAMESPACE/]NAME#RULE`.
@@ -85,6 +95,8 @@ impl Mapping {
             }
             mapping.map_names.push(map.id.to_string().into());
         }
+        let tables = mapping.layers.values_mut().chain(mapping.namespaces.values_mut());
+        tables.for_each(|table| table.sort(&merged.in_force));
         Self { maps: merged.in_force, ..mapping }
     }
 

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::RuleRef;
 use super::backwards::{Backwards, Expression};
 use super::exact::{self, Exact};
 use super::template::Matched;
 use super::trie::Trie;
+use super::{RuleRef, append};
 use crate::reference::{self, Reference};
 use crate::rules::target::Target;
 use crate::rules::{ImageMap, Matcher, Rule, Seen};
@@ -51,6 +51,11 @@ impl Table {
         }
     }
 
+    /// Comes after the last rule.
+    pub(super) fn sort(&mut self, maps: &[ImageMap]) {
+        self.exact.sort(maps);
+    }
+
     /// The rule that decides on `image`, defaults aside, among those whose map
     /// `accept` takes: exact, then patterns, then the longest prefix.
     pub(super) fn find<'i>(
@@ -59,7 +64,7 @@ impl Table {
         image: &'i Reference<'_>,
         accept: &impl Fn(RuleRef) -> bool,
     ) -> Option<(RuleRef, Matched<'i>)> {
-        let exact = || self.exact.find(image, accept).map(|rule| (rule, Matched::default()));
+        let exact = || self.exact.find(maps, image, accept).map(|rule| (rule, Matched::default()));
         let pattern = || {
             self.patterns.iter().filter(|rule| accept(**rule)).find_map(|&at| {
                 let Matcher::Pattern { pattern, on, .. } = &at.of(maps).matcher else {
@@ -120,10 +125,12 @@ impl Places {
                 }
                 // `docker.io/nginx` with nothing to append is an image of `library/`.
                 if let (Matcher::Prefix(_), Some(name)) = (matcher, official_name(path)) {
-                    self.names.entry(name.name().into()).or_default().push(at);
+                    append(self.names.entry(name.name().into()).or_default(), at);
                 }
             }
-            Target::Name(name) => self.names.entry(name.name().into()).or_default().push(at),
+            Target::Name(name) => {
+                append(self.names.entry(name.name().into()).or_default(), at);
+            }
             Target::Template(template) => {
                 let expression = Expression::new(template, matcher);
                 if !seen.insert(expression.regex.clone().into()) {
