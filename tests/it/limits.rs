@@ -73,6 +73,11 @@ fn admission() -> Vec<(&'static str, String, &'static str)> {
         ),
         ("wait of a newcomer", seconds(limits.newcomer), "it is closed"),
         ("TLS handshake", seconds(limits.handshake), "the connection is closed"),
+        (
+            "from the handshake to the first request",
+            seconds(limits.request),
+            "the connection is closed",
+        ),
         ("reading a request", seconds(limits.request), "the connection is closed"),
         ("sending an answer", seconds(limits.request), "the connection is closed"),
         ("between two requests", seconds(limits.idle), "the connection is closed"),

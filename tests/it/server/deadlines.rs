@@ -49,6 +49,29 @@ fn an_idle_connection_is_closed_in_the_end() {
 }
 
 #[test]
+fn a_first_request_that_does_not_come_is_cut_sooner() {
+    let fixture = start(Limits { request: SHORT, idle: GUARD * 2, ..LIMITS });
+    let mut used = fixture.connect_and_ask("/echo");
+    let mut unused = fixture.connect();
+    assert!(unused.ends());
+    assert_eq!(used.post("/echo", b"").status, 200, "the other one is idle for longer");
+}
+
+#[test]
+fn a_connection_serves_after_it_was_idle_for_a_while() {
+    for fixture in [start(LIMITS), start_plain(LIMITS)] {
+        let mut client = fixture.connect_and_ask("/echo");
+        let begun = Instant::now();
+        // What an idle connection holds is given back after a tick.
+        while begun.elapsed() < LIMITS.tick * 3 {
+            thread::yield_now();
+        }
+        assert_eq!(client.post("/echo", &[b' '; 100_000]).body, "POST /echo 100000");
+        assert_eq!(client.post("/echo", b"").status, 200);
+    }
+}
+
+#[test]
 fn a_handshake_that_does_not_come_is_cut() {
     let fixture = start(Limits { handshake: SHORT, ..LIMITS });
     let mut client = connect(fixture.server.address());
