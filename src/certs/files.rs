@@ -14,12 +14,12 @@ use std::thread;
 use std::time::Duration;
 
 use ring::digest::{Context, Digest, SHA256};
-use rustls::{Error, InconsistentKeys, ServerConfig};
+use rustls::{Error, InconsistentKeys};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::CertificateError;
-use crate::server::{TlsSlot, server_config};
+use crate::server::{self, Served, TlsSlot};
 
 /// Most bytes of either file.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -40,7 +40,7 @@ impl Files {
         Ok(Content { certificate: read(&self.certificate)?, key: read(&self.key)? })
     }
 
-    fn parse(&self, content: &Content) -> Result<ServerConfig, CertificateError> {
+    fn parse(&self, content: &Content) -> Result<Served, CertificateError> {
         let path = || self.certificate.clone();
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&content.certificate)
             .collect::<Result<_, _>>()
@@ -50,7 +50,7 @@ impl Files {
         }
         let key = PrivateKeyDer::from_pem_slice(&content.key)
             .map_err(|_| CertificateError::NoKey { path: self.key.clone() })?;
-        server_config(chain, key).map_err(|error| match error {
+        server::served(chain, key).map_err(|error| match error {
             Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                 CertificateError::Mismatch { certificate: path(), key: self.key.clone() }
             }

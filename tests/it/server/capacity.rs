@@ -140,15 +140,3 @@ fn accept_errors_do_not_end_the_loop() {
     let stream = connect(handle.local_addr().unwrap());
     assert_eq!(Client { stream: Box::new(stream) }.post("/echo", b"").status, 200);
 }
-
-#[test]
-fn the_accept_loop_has_a_pulse() {
-    let fixture = start_plain(LIMITS);
-    let mut oldest = Duration::ZERO;
-    eventually("it turns without a connection", || {
-        let age = fixture.server.accept_age();
-        let turned = oldest > Duration::from_millis(500) && age < oldest;
-        oldest = oldest.max(age);
-        turned
-    });
-}

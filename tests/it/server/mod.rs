@@ -6,6 +6,7 @@ mod counted;
 mod deadlines;
 mod drain;
 mod framing;
+mod life;
 mod tls;
 
 use bumpalo::Bump;
@@ -102,7 +103,7 @@ fn start_with(listener: TcpListener, transport: Transport, limits: Limits) -> Fi
 fn start(limits: Limits) -> Fixture {
     let development = dev::generate().unwrap();
     let slot = Arc::new(TlsSlot::empty());
-    slot.set(development.config);
+    slot.set(development.served);
     let fixture = start_with(loopback(), Transport::Tls(slot), limits);
     Fixture { certificate: Some(development.certificate_pem), ..fixture }
 }
