@@ -18,7 +18,8 @@ use rustls::{Error, InconsistentKeys};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::CertificateError;
+use super::{CertificateError, tell_served};
+use crate::metrics::certificates::Certificates;
 use crate::server::{self, Served, TlsSlot};
 
 /// Most bytes of either file.
@@ -139,16 +140,27 @@ impl Watcher {
         Ok(true)
     }
 
-    /// Polls every 10 s, for ever, and logs every change: the body of a vital
-    /// thread.
-    pub fn run(mut self) {
+    /// Polls every 10 s, for ever, and logs and counts every change: the body
+    /// of a vital thread.
+    pub fn run(mut self, metrics: &Certificates) {
+        let path = self.files.certificate.display().to_string();
+        let mut is_in_order = true;
         loop {
+            tell_served(&self.slot, metrics);
+            if is_in_order {
+                metrics.in_order();
+            }
             thread::sleep(POLL);
-            let path = self.files.certificate.display().to_string();
             match self.poll() {
-                Ok(true) => log::info!("now serving the certificate in {path}"),
+                Ok(true) => {
+                    is_in_order = true;
+                    metrics.reloaded();
+                    log::info!("now serving the certificate in {path}");
+                }
                 Ok(false) => {}
                 Err(error) => {
+                    is_in_order = false;
+                    metrics.not_reloaded();
                     let error = describe(&error);
                     log::error!("still serving the former certificate of {path}: {error}");
                 }

@@ -15,7 +15,7 @@ use crate::certs::files::{Files, Watcher};
 use crate::certs::own;
 use crate::certs::own::keeper::{Keeper, Settings};
 use crate::certs::own::mint::Names;
-use crate::certs::{CertificateError, dev};
+use crate::certs::{CertificateError, dev, tell_served};
 use crate::client::{self, ProxyVariables, SetupError};
 use crate::config::{OwnCertificates, ServeConfig, Tls};
 use crate::kube::{Api, CredentialError, account};
@@ -243,13 +243,17 @@ fn certificate(
                 .spawn_vital("certificate", || keeper.run())
                 .map_err(ServeError::Supervise)?;
         }
-        (Tls::Dev, _) => slot.set(dev::generate().map_err(ServeError::Certificate)?.served),
+        (Tls::Dev, _) => {
+            slot.set(dev::generate().map_err(ServeError::Certificate)?.served);
+            tell_served(&slot, &metrics.certificates);
+        }
         (Tls::Files { certificate, key }, _) => {
             let files = Files { certificate: certificate.clone(), key: key.clone() };
             let watcher =
                 Watcher::start(files, Arc::clone(&slot)).map_err(ServeError::Certificate)?;
+            let metrics = Arc::clone(metrics);
             supervisor
-                .spawn_vital("certificate", || watcher.run())
+                .spawn_vital("certificate", move || watcher.run(&metrics.certificates))
                 .map_err(ServeError::Supervise)?;
         }
     }

@@ -5,12 +5,13 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::directory;
 use crate::program::program;
-use crate::server::{Client, Response, connect, connect_tls};
+use crate::server::{Client, Response, connect, connect_tls, eventually};
 
 const REVIEW: &str = include_str!("../data/reviews/005-create-pods-web-6c8b655648-replicaset.json");
 const RULES: &str = include_str!("../../examples/rules.yaml");
@@ -19,6 +20,7 @@ const RULES: &str = include_str!("../../examples/rules.yaml");
 pub(crate) struct Directory {
     path: directory::Directory,
     certificate: String,
+    key: KeyPair,
 }
 
 impl Directory {
@@ -29,7 +31,13 @@ impl Directory {
         fs::write(path.join("tls.crt"), &certificate).unwrap();
         fs::write(path.join("tls.key"), pair.signing_key.serialize_pem()).unwrap();
         fs::write(path.join("rules.yaml"), rules).unwrap();
-        Self { path, certificate }
+        Self { path, certificate, key: pair.signing_key }
+    }
+
+    /// Puts another file into the place of one.
+    fn replace(&self, name: &str, content: &str) {
+        fs::write(self.path.join("new"), content).unwrap();
+        fs::rename(self.path.join("new"), self.path.join(name)).unwrap();
     }
 
     fn command(&self, more: &[&str]) -> Command {
@@ -201,6 +209,55 @@ fn a_second_signal_ends_at_once() {
     running.log.find(|line| message(line).starts_with("draining")).unwrap();
     running.signal(Signal::INT);
     assert_eq!(running.process.wait().unwrap().code(), Some(1));
+}
+
+/// Waits for a line that begins with each of these, in any order.
+fn wait_for_lines(running: &mut Running, beginnings: &[&str]) {
+    let mut left = beginnings.to_vec();
+    while !left.is_empty() {
+        let line = running.log.next().expect("a line");
+        left.retain(|beginning| !message(&line).starts_with(beginning));
+    }
+}
+
+#[test]
+fn what_is_exchanged_is_counted_once() {
+    let mut running = Running::start(RULES, &[]);
+    let reloads = |running: &Running| {
+        let text = running.get("/metrics").body;
+        [
+            "detour_certificate_reloads_total{outcome=\"success\"} ",
+            "detour_certificate_reloads_total{outcome=\"failure\"} ",
+            "detour_source_reloads_total{source=\"file\",outcome=\"success\"} ",
+            "detour_source_reloads_total{source=\"file\",outcome=\"failure\"} ",
+            "detour_certificate_expiry_timestamp_seconds ",
+        ]
+        .map(|name| {
+            let value = text.lines().find_map(|line| line.strip_prefix(name));
+            value.unwrap_or_else(|| panic!("no {name}: {text}")).parse::<u64>().unwrap()
+        })
+    };
+    let [.., ends] = reloads(&running);
+    assert_eq!(reloads(&running)[..4], [0, 0, 0, 0]);
+
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.not_after = date_time_ymd(2100, 3, 1);
+    let certificate = params.self_signed(&running.directory.key).unwrap().pem();
+    running.directory.replace("tls.crt", &certificate);
+    running.directory.replace("rules.yaml", &RULES.replace("quay.io", "quay.example.com"));
+    wait_for_lines(&mut running, &["now serving the certificate", "source file has changed"]);
+    let new = [1, 0, 1, 0, 4_107_542_400];
+    assert_ne!(ends, new[4]);
+    eventually("both are counted", || reloads(&running) == new);
+    running.directory.certificate = certificate;
+    assert_eq!(post(&mut running.connect(), REVIEW).status, 200);
+
+    running.directory.replace("tls.key", "no key");
+    running.directory.replace("rules.yaml", "no rules");
+    wait_for_lines(&mut running, &["still serving the former", "source file: these rules are not"]);
+    eventually("both are counted", || reloads(&running) == [1, 1, 1, 1, new[4]]);
+    assert_eq!(post(&mut running.connect(), REVIEW).status, 200);
+    assert_eq!(running.get("/livez").body, "ok\n");
 }
 
 #[test]

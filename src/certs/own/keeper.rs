@@ -238,10 +238,10 @@ impl Keeper {
         match served(&leaf) {
             Ok(served) => {
                 self.slot.set(served);
-                self.report.serving(&leaf);
+                self.report.serving(&leaf, self.memory.served.is_some());
                 self.memory.served = Some((leaf, signer));
             }
-            Err(error) => self.report.failed("serve", &error),
+            Err(error) => self.report.not_serving(&error),
         }
     }
 

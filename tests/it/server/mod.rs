@@ -238,7 +238,7 @@ impl Client {
 }
 
 /// Waits for what other threads are about to do, and fails if they do not.
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < GUARD, "never happened: {what}");
