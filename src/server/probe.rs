@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use rustls::{AlertDescription, ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
@@ -73,8 +74,9 @@ pub fn start(
     };
     let body = move || {
         loop {
-            probe.life.tell(probe.turn());
+            // First of all: a process that starts has better things to do.
             thread::park_timeout(timing.interval);
+            probe.life.tell(probe.turn());
         }
     };
     supervisor.spawn_vital("probe", body).map_err(ServerError::Thread)?;
@@ -122,9 +124,9 @@ impl Probe {
 
     fn ask(&self) -> Result<Sign, ProbeError> {
         let stream = self.connect().map_err(ProbeError::Connect)?;
-        self.wait_for_accept()?;
-        let said = self.converse(stream);
-        match said {
+        let is_accepted = self.wait_for_accept()?;
+        match self.converse(stream) {
+            Err(_) if !is_accepted => Err(ProbeError::Unaccepted),
             Err(_) if self.shared.reservation.stage() == Stage::Accepted => Ok(Sign::Busy),
             said => said,
         }
@@ -152,22 +154,29 @@ impl Probe {
         // connect(2) honours it too, socket(7).
         stream.set_write_timeout(Some(self.timing.deadline))?;
         self.shared.reservation.announce(stream.local_addr()?);
-        connect(&stream, &target)?;
-        Ok(stream)
+        match connect(&stream, &target) {
+            Err(Errno::INPROGRESS) => Err(io::ErrorKind::TimedOut.into()),
+            Err(error) => Err(error.into()),
+            Ok(()) => Ok(stream),
+        }
     }
 
-    /// Clients may wait before it, each for as long as a newcomer may.
-    fn wait_for_accept(&self) -> Result<(), ProbeError> {
+    /// Whether the accept loop has seen it. Clients may wait before it, each
+    /// for as long as a newcomer may; where something stands between, such as
+    /// the proxy of a service mesh, it comes from elsewhere, is never seen and
+    /// may be served like anybody's.
+    fn wait_for_accept(&self) -> Result<bool, ProbeError> {
+        let begin = Instant::now();
         loop {
             let accepted = self.accepted();
             if self.shared.reservation.wait(self.timing.deadline) {
-                return Ok(());
-            }
-            if self.accepted() == accepted {
-                return Err(ProbeError::Unaccepted);
+                return Ok(true);
             }
             if self.hangs() {
                 return Err(ProbeError::Hang);
+            }
+            if self.accepted() == accepted || begin.elapsed() > self.timing.silence {
+                return Ok(false);
             }
             self.life.tell(Ok(Sign::Busy));
         }
@@ -252,7 +261,66 @@ impl Write for Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::Limits;
+    use crate::server::{Answer, Head, Limits, Service, Status, Transport, served};
+    use crate::supervise::supervisor;
+    use bumpalo::Bump;
+    use rustls_pki_types::PrivateKeyDer;
+    use std::net::TcpListener;
+
+    struct Constant;
+
+    impl Service for Constant {
+        fn check(&self, _: &Head<'_>) -> Result<(), Answer> {
+            Ok(())
+        }
+
+        fn answer(&self, _: &Head<'_>, _: &[u8], _: &Bump) -> Answer {
+            Answer::refusal(Status::ServiceUnavailable)
+        }
+
+        fn panicked(&self, _: &Head<'_>, _: &[u8]) -> Answer {
+            Answer::refusal(Status::InternalServerError)
+        }
+    }
+
+    /// Lets one connection through to `server`, from another address.
+    fn proxy(server: SocketAddr) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (client, _) = listener.accept().unwrap();
+            let server = TcpStream::connect(server).unwrap();
+            let (mut there, mut back) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            thread::spawn(move || io::copy(&mut there, &mut &server));
+            io::copy(&mut back, &mut &client)
+        });
+        address
+    }
+
+    #[test]
+    fn what_comes_through_a_proxy_has_a_place_like_everybody() {
+        let slot = Arc::new(TlsSlot::empty());
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(pair.signing_key.serialize_der()).unwrap();
+        slot.set(served(vec![pair.cert.der().clone()], key).unwrap());
+        let (supervisor, _events) = supervisor();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (transport, limits) = (Transport::Tls(Arc::clone(&slot)), Limits::admission());
+        let service = Arc::new(Constant);
+        let server =
+            Server::start("test", listener, transport, limits, service, &supervisor).unwrap();
+        let timing = Timing { deadline: Duration::from_secs(2), ..Timing::standard() };
+        let probe = Probe {
+            shared: Arc::clone(&server.shared),
+            targets: vec![proxy(server.address)],
+            slot,
+            request: "GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+            timing: Timing { silence: Duration::ZERO, ..timing },
+            life: Arc::new(Life::new(timing.silence)),
+        };
+        assert_eq!(probe.turn().unwrap(), Sign::Answered);
+        assert_eq!(server.counters().accepted.load(Ordering::Relaxed), 1);
+    }
 
     #[test]
     fn silence_outlasts_a_slow_probe_and_a_slow_request() {
