@@ -105,7 +105,7 @@ struct Probe {
 
 impl Probe {
     fn turn(&self) -> Result<Sign, ProbeError> {
-        if self.slot.leaf().is_none() || self.shared.is_draining() {
+        if self.slot.leaf().is_none() {
             return Ok(Sign::Unasked);
         }
         if !self.shared.seats.wait_for_reserved(self.timing.deadline) {
@@ -115,9 +115,10 @@ impl Probe {
         let sign = self.ask();
         self.shared.reservation.withdraw();
         match sign {
+            // It ends by itself, and may accept nobody any more.
+            _ if self.shared.is_draining() => Ok(Sign::Unasked),
             _ if self.hangs() => Err(ProbeError::Hang),
             Err(ProbeError::Connect(_)) if self.accepted() > accepted => Ok(Sign::Busy),
-            Err(_) if self.shared.is_draining() => Ok(Sign::Unasked),
             sign => sign,
         }
     }
