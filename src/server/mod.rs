@@ -19,6 +19,8 @@ mod reservation;
 pub mod routes;
 mod counters;
 mod seats;
+mod session;
+mod socket;
 mod stream;
 mod tls;
 
@@ -97,6 +99,20 @@ const DRAINING: usize = 1;
 const CLOSING: usize = 2;
 
 impl Shared {
+    fn new(name: &str, transport: Transport, limits: Limits, service: Arc<dyn Service>) -> Self {
+        Self {
+            name: name.to_owned(),
+            limits,
+            transport,
+            service,
+            seats: Arc::new(Seats::new(limits.connections, limits.newcomer)),
+            budget: Arc::new(Budget::new(limits.in_flight_bytes)),
+            counters: Counters::default(),
+            reservation: Reservation::new(),
+            stage: AtomicUsize::new(SERVING),
+        }
+    }
+
     fn is_draining(&self) -> bool {
         self.stage.load(Ordering::Relaxed) >= DRAINING
     }
@@ -122,17 +138,7 @@ impl Server {
     ) -> Result<Self, ServerError> {
         listener::prepare(&listener).map_err(ServerError::Listener)?;
         let address = listener.local_addr().map_err(ServerError::Listener)?;
-        let shared = Arc::new(Shared {
-            name: name.to_owned(),
-            limits,
-            transport,
-            service,
-            seats: Arc::new(Seats::new(limits.connections, limits.newcomer)),
-            budget: Arc::new(Budget::new(limits.in_flight_bytes)),
-            counters: Counters::default(),
-            reservation: Reservation::new(),
-            stage: AtomicUsize::new(SERVING),
-        });
+        let shared = Arc::new(Shared::new(name, transport, limits, service));
         let accepting = Arc::clone(&shared);
         supervisor
             .spawn_vital(name, move || listener::run(&listener, &accepting))

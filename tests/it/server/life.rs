@@ -53,13 +53,6 @@ impl Probed {
         probe::start(server, Arc::clone(&self.slot), path, timing, supervisor).unwrap()
     }
 
-    /// Serves another configuration under the certificate's name.
-    fn serve(&self, change: impl FnOnce(&mut ServerConfig)) {
-        let Served { mut config, leaf } = dev::generate().unwrap().served;
-        change(&mut config);
-        self.slot.set(Served { config, leaf });
-    }
-
     fn is_not_listened_to(&self) {
         shutdown(&self.listener, Shutdown::Both).unwrap();
     }
@@ -244,6 +237,13 @@ fn connections_that_all_hang_are_dead_though_the_probe_is_answered() {
     eventually("it is alive again", || life.death().is_none());
 }
 
+/// A certificate, served in another way.
+fn changed(change: impl FnOnce(&mut ServerConfig)) -> Served {
+    let mut served = dev::generate().unwrap().served;
+    change(&mut served.config);
+    served
+}
+
 /// Holds no certificate.
 #[derive(Debug)]
 struct Nothing;
@@ -259,26 +259,17 @@ fn tls_that_cannot_be_negotiated_is_dead_until_it_can() {
     let probed = Probed::certified(LIMITS);
     let life = probed.ask("/echo", HASTY);
     is_answered(&life);
-    let breaks: [(&str, Box<dyn Fn()>); 3] = [
-        ("AccessDenied", Box::new(|| probed.serve(|c| c.cert_resolver = Arc::new(Nothing)))),
-        (
-            "NoApplicationProtocol",
-            Box::new(|| probed.serve(|c| c.alpn_protocols = vec![b"h2".into()])),
-        ),
-        (
-            "ApplicationVerificationFailure",
-            Box::new(|| {
-                let Served { config, .. } = dev::generate().unwrap().served;
-                let Served { leaf, .. } = dev::generate().unwrap().served;
-                probed.slot.set(Served { config, leaf });
-            }),
-        ),
+    let other = dev::generate().unwrap().served;
+    let breaks = [
+        ("AccessDenied", changed(|config| config.cert_resolver = Arc::new(Nothing))),
+        ("NoApplicationProtocol", changed(|config| config.alpn_protocols = vec![b"h2".into()])),
+        ("ApplicationVerificationFailure", Served { leaf: other.leaf, ..changed(|_| {}) }),
     ];
-    for (reason, break_it) in breaks {
-        break_it();
+    for (reason, broken) in breaks {
+        probed.slot.set(broken);
         dies(&life, reason);
         assert!(life.death().unwrap().contains(": the TLS handshake failed: "));
-        probed.serve(|_| {});
+        probed.slot.set(changed(|_| {}));
         eventually("it is alive again", || life.death().is_none());
     }
 }
