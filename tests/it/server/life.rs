@@ -174,6 +174,8 @@ fn a_certificate_asked_of_the_probe_is_no_death() {
     let life = probed.ask("/echo", PATIENT);
     eventually("it is refused", || life.metrics().busy > 1);
     assert_eq!(counts(&life), (false, life.metrics().busy, 0), "{:?}", life.fault());
+    let panics = &probed.fixture.server.counters().panics;
+    assert_eq!(panics.load(Ordering::Relaxed), 0, "what came after the fault is let be");
 }
 
 #[test]
