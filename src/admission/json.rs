@@ -6,7 +6,7 @@ use std::ops::Deref;
 use bumpalo::Bump;
 use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
 
-use super::scan::{self, DEPTH_MAX, END};
+use super::scan::{self, DEPTH_MAX};
 
 /// Reads one text from its start to its end.
 ///
@@ -73,10 +73,7 @@ impl<'b> Reader<'b> {
 
     /// Checks that nothing follows what was read.
     pub(super) fn end(&self) -> Option<()> {
-        match scan::token(self.rest) {
-            (END, []) => Some(()),
-            _ => None,
-        }
+        scan::trimmed(self.rest).is_empty().then_some(())
     }
 
     /// The value that ended the reading; none when the text is not JSON.
@@ -106,7 +103,7 @@ impl<'b> Reader<'b> {
     fn nullable<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.peek() {
             // No other value starts with it, and skipping checks the rest.
-            b'n' => self.skip().map(|()| None),
+            Some(b'n') => self.skip().map(|()| None),
             _ => read(self).map(Some),
         }
     }
@@ -114,11 +111,10 @@ impl<'b> Reader<'b> {
     /// Reads an object: `field` is called with each key and reads its value.
     pub(super) fn object(
         &mut self,
-        mut field: impl FnMut(&mut Self, &'b str) -> Option<()>,
+        mut field: impl FnMut(&mut Self, &'b [u8]) -> Option<()>,
     ) -> Option<()> {
         self.between([b'{', b'}'], "an object", |reader| {
-            let key = reader.string("a key")?;
-            reader.rest = scan::colon(reader.rest)?;
+            let key = reader.key()?;
             field(reader, key)
         })
     }
@@ -144,8 +140,8 @@ impl<'b> Reader<'b> {
     /// Reads `true` or `false`.
     pub(super) fn flag(&mut self) -> Option<bool> {
         let flag = match self.peek() {
-            b't' => true,
-            b'f' => false,
+            Some(b't') => true,
+            Some(b'f') => false,
             _ => return self.mismatch("true or false"),
         };
         self.skip().map(|()| flag)
@@ -154,7 +150,9 @@ impl<'b> Reader<'b> {
     /// Reads an object of strings.
     pub(super) fn pairs(&mut self) -> Option<Pairs<'b>> {
         let mut pairs = ArenaVec::new_in(self.arena);
-        self.object(|reader, key| {
+        self.between([b'{', b'}'], "an object", |reader| {
+            let key = reader.string("a key")?;
+            reader.rest = scan::expected(b':', reader.rest)?;
             let value = reader.nullable(Self::text)?.unwrap_or_default();
             pairs.push((key, value));
             Some(())
@@ -172,18 +170,39 @@ impl<'b> Reader<'b> {
         read(self).map(|value| &*self.arena.alloc(value))
     }
 
+    /// Reads a key and its colon.
+    fn key(&mut self) -> Option<&'b [u8]> {
+        let (inside, is_plain) = self.quoted("a key")?;
+        let key = match is_plain {
+            true => inside,
+            false => unescaped(str::from_utf8(inside).ok()?, self.arena)?.as_bytes(),
+        };
+        self.rest = scan::expected(b':', self.rest)?;
+        Some(key)
+    }
+
     fn string(&mut self, expected: &'static str) -> Option<&'b str> {
+        let (inside, is_plain) = self.quoted(expected)?;
+        let end = self.at() - 1;
+        let inside = self.text.get(end - inside.len()..end)?;
+        match is_plain {
+            true => Some(inside),
+            false => unescaped(inside, self.arena),
+        }
+    }
+
+    /// Goes over a string: what is between its quotes, and whether that is its
+    /// text.
+    #[inline(always)]
+    fn quoted(&mut self, expected: &'static str) -> Option<(&'b [u8], bool)> {
         if !self.take(b'"') {
             return self.mismatch(expected);
         }
-        let start = self.at();
-        let special = scan::plain(self.rest);
-        self.rest = scan::string(special)?;
-        let inside = &self.text[start..self.at() - 1];
-        match special.first() {
-            Some(b'"') => Some(inside),
-            _ => unescaped(inside, self.arena),
-        }
+        let inside = self.rest;
+        let (special, behind) = scan::special(inside)?;
+        let is_plain = special == b'"';
+        self.rest = if is_plain { behind } else { scan::odd_string(special, behind)? };
+        Some((inside.get(..inside.len() - self.rest.len() - 1)?, is_plain))
     }
 
     /// Reads what stands between brackets, with commas.
@@ -201,12 +220,16 @@ impl<'b> Reader<'b> {
             return None;
         }
         if !self.take(close) {
-            item(self)?;
-            while self.take(b',') {
+            loop {
                 item(self)?;
-            }
-            if !self.take(close) {
-                return None;
+                let (sign, behind) = scan::token(self.rest)?;
+                self.rest = behind;
+                if sign == close {
+                    break;
+                }
+                if sign != b',' {
+                    return None;
+                }
             }
         }
         self.depth -= 1;
@@ -214,18 +237,20 @@ impl<'b> Reader<'b> {
     }
 
     /// Goes over the next byte if it is this one.
+    #[inline(always)]
     fn take(&mut self, byte: u8) -> bool {
-        let (next, behind) = scan::token(self.rest);
-        let is_next = next == byte;
-        if is_next {
-            self.rest = behind;
+        match scan::expected(byte, self.rest) {
+            Some(behind) => {
+                self.rest = behind;
+                true
+            }
+            None => false,
         }
-        is_next
     }
 
-    /// The next byte that is no white space; [`END`] where there is none.
-    fn peek(&self) -> u8 {
-        scan::token(self.rest).0
+    /// The next byte that is no white space.
+    fn peek(&self) -> Option<u8> {
+        scan::token(self.rest).map(|(next, _)| next)
     }
 
     fn at(&self) -> usize {
@@ -234,7 +259,7 @@ impl<'b> Reader<'b> {
 
     /// Ends the reading at a value, if there is one, of another type.
     fn mismatch<T>(&mut self, expected: &'static str) -> Option<T> {
-        let is_value = self.peek() != END;
+        let is_value = self.peek().is_some();
         self.mismatch = is_value.then(|| Mismatch { at: self.at(), expected });
         None
     }
