@@ -61,6 +61,15 @@ impl<T> Deref for Once<T> {
     }
 }
 
+/// A string that was not gone over yet.
+struct Quoted<'b> {
+    /// What is between its quotes.
+    inside: &'b [u8],
+    /// Whether that is what it says, without an escape.
+    is_plain: bool,
+    behind: &'b [u8],
+}
+
 /// An object of strings, in its order, with no key twice; null reads as the
 /// empty string, as in Go.
 pub(super) type Pairs<'b> = &'b [(&'b str, &'b str)];
@@ -172,37 +181,33 @@ impl<'b> Reader<'b> {
 
     /// Reads a key and its colon.
     fn key(&mut self) -> Option<&'b [u8]> {
-        let (inside, is_plain) = self.quoted("a key")?;
-        let key = match is_plain {
-            true => inside,
-            false => unescaped(str::from_utf8(inside).ok()?, self.arena)?.as_bytes(),
-        };
-        self.rest = scan::expected(b':', self.rest)?;
-        Some(key)
+        let Quoted { inside, is_plain, behind } = self.quoted("a key")?;
+        self.rest = scan::expected(b':', behind)?;
+        match is_plain {
+            true => Some(inside),
+            false => unescaped(str::from_utf8(inside).ok()?, self.arena).map(str::as_bytes),
+        }
     }
 
     fn string(&mut self, expected: &'static str) -> Option<&'b str> {
-        let (inside, is_plain) = self.quoted(expected)?;
+        let Quoted { inside, is_plain, behind } = self.quoted(expected)?;
+        self.rest = behind;
         let end = self.at() - 1;
-        let inside = self.text.get(end - inside.len()..end)?;
-        match is_plain {
-            true => Some(inside),
-            false => unescaped(inside, self.arena),
-        }
+        let text = self.text.get(end - inside.len()..end)?;
+        if is_plain { Some(text) } else { unescaped(text, self.arena) }
     }
 
-    /// Goes over a string: what is between its quotes, and whether that is its
-    /// text.
+    /// Finds the end of a string.
     #[inline(always)]
-    fn quoted(&mut self, expected: &'static str) -> Option<(&'b [u8], bool)> {
-        if !self.take(b'"') {
+    fn quoted(&mut self, expected: &'static str) -> Option<Quoted<'b>> {
+        let Some(rest) = scan::expected(b'"', self.rest) else {
             return self.mismatch(expected);
-        }
-        let inside = self.rest;
-        let (special, behind) = scan::special(inside)?;
+        };
+        let (special, behind) = scan::special(rest)?;
         let is_plain = special == b'"';
-        self.rest = if is_plain { behind } else { scan::odd_string(special, behind)? };
-        Some((inside.get(..inside.len() - self.rest.len() - 1)?, is_plain))
+        let behind = if is_plain { behind } else { scan::odd_string(special, behind)? };
+        let inside = rest.get(..rest.len() - behind.len() - 1)?;
+        Some(Quoted { inside, is_plain, behind })
     }
 
     /// Reads what stands between brackets, with commas.
