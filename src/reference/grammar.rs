@@ -94,8 +94,10 @@ impl<'i> Parts<'i> {
             return Err(ReferenceError::ImageId);
         }
         let (registry, remainder) = split_registry(input);
-        let (named, digest) = split_at_mark(remainder, b'@');
-        let (path, tag) = split_at_mark(named, b':');
+        let path_end = remainder.bytes().position(|byte| matches!(byte, b':' | b'@'));
+        let (path, version) = remainder.split_at(path_end.unwrap_or(remainder.len()));
+        let (tag, digest) = split_at_mark(version, b'@');
+        let tag = tag.strip_prefix(':');
         if !is_repository(path) {
             let has_uppercase = path.bytes().any(|byte| byte.is_ascii_uppercase());
             return Err(match has_uppercase {
