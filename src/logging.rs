@@ -15,6 +15,9 @@ use std::io::{self, IsTerminal, Write};
 /// The most that libraries may say: below it they print what is sent, tokens,
 /// passwords and keys with it.
 const LIBRARIES_MAX: LevelFilter = LevelFilter::Info;
+/// The most that TLS may say: it warns of each odd handshake, so that whoever
+/// reaches the port could fill the log. What fails is counted, by kind.
+const TLS_MAX: LevelFilter = LevelFilter::Error;
 
 /// Sends the records of the `log` macros to stderr from now on. `RUST_LOG` is
 /// not read. A second call changes nothing.
@@ -27,6 +30,7 @@ pub fn init(config: &LogConfig) {
     };
     let logger = env_logger::Builder::new()
         .filter_level(config.level.min(LIBRARIES_MAX))
+        .filter_module("rustls", config.level.min(TLS_MAX))
         .filter_module(env!("CARGO_CRATE_NAME"), config.level)
         .target(env_logger::Target::Stderr)
         .format(move |out, record| {

@@ -2,9 +2,9 @@
 //! cert-manager and the kubelet write them.
 //!
 //! Polled by content: the kubelet swaps a symbolic link, others write in
-//! place, and a change of bytes is what both have in common. A poll that meets
-//! one file new and the other old finds that they do not match and keeps what
-//! is served; the next one reads both.
+//! place, and a change of bytes is what both have in common. What changed counts
+//! once it rests. Should one file be new and the other old even then, they do
+//! not match, and what is served is kept until a poll finds that they do.
 
 use std::fs::File;
 use std::io::Read;
@@ -19,6 +19,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::CertificateError;
+use crate::reload::{REST, settle};
 use crate::server::{TlsSlot, server_config};
 
 /// Most bytes of either file.
@@ -36,8 +37,21 @@ pub struct Files {
 }
 
 impl Files {
-    fn read(&self) -> Result<Content, CertificateError> {
-        Ok(Content { certificate: read(&self.certificate)?, key: read(&self.key)? })
+    fn read(&self) -> Reading {
+        let content = read(&self.certificate).and_then(|certificate| {
+            let key = read(&self.key)?;
+            Ok(Content { certificate, key })
+        });
+        Reading { seen: Seen::of(&content), content }
+    }
+
+    /// Both as they are at one moment.
+    fn settled(&self, first: Reading, rest: Duration) -> Reading {
+        settle(first, rest, || self.read()).unwrap_or_else(|_| {
+            let path = self.certificate.clone();
+            let content = Err(CertificateError::Restless { path });
+            Reading { seen: Seen::of(&content), content }
+        })
     }
 
     fn parse(&self, content: &Content) -> Result<ServerConfig, CertificateError> {
@@ -92,6 +106,19 @@ pub struct Watcher {
     files: Files,
     slot: Arc<TlsSlot>,
     seen: Seen,
+    rest: Duration,
+}
+
+/// What a read of both files gave; two are equal when they saw the same.
+struct Reading {
+    seen: Seen,
+    content: Result<Content, CertificateError>,
+}
+
+impl PartialEq for Reading {
+    fn eq(&self, other: &Self) -> bool {
+        self.seen == other.seen
+    }
 }
 
 /// What the last poll found; the same again is not worth a word.
@@ -102,40 +129,53 @@ enum Seen {
 }
 
 impl Seen {
-    fn of(content: &Content) -> Self {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(content.digest().as_ref());
-        Self::Content(bytes)
+    fn of(content: &Result<Content, CertificateError>) -> Self {
+        match content {
+            Ok(content) => {
+                let mut bytes = [0; 32];
+                bytes.copy_from_slice(content.digest().as_ref());
+                Self::Content(bytes)
+            }
+            Err(error) => Self::Unreadable(describe(error)),
+        }
     }
 }
 
 impl Watcher {
-    /// Reads the files and serves them from `slot`.
+    /// Reads the files and serves them from `slot`. There is no rest: a
+    /// process that starts is waited for.
     ///
     /// # Errors
     /// When they cannot be read, used, or do not match.
     pub fn start(files: Files, slot: Arc<TlsSlot>) -> Result<Self, CertificateError> {
-        let content = files.read()?;
-        slot.set(files.parse(&content)?);
-        Ok(Self { files, slot, seen: Seen::of(&content) })
+        let Reading { seen, content } = files.settled(files.read(), Duration::ZERO);
+        slot.set(files.parse(&content?)?);
+        Ok(Self { files, slot, seen, rest: REST })
+    }
+
+    /// How long a change must rest, instead of [`REST`].
+    #[must_use]
+    pub fn with_rest(self, rest: Duration) -> Self {
+        Self { rest, ..self }
     }
 
     /// Reads the files once more. What changed and can be used is served from
-    /// now on: true. Else what was served stays.
+    /// now on: true. Else what was served stays. Blocks while a change does not
+    /// rest, for a second at most.
     ///
     /// # Errors
     /// What is wrong with the files, once: the same again is no change.
     pub fn poll(&mut self) -> Result<bool, CertificateError> {
-        let read = self.files.read();
-        let seen = match &read {
-            Ok(content) => Seen::of(content),
-            Err(error) => Seen::Unreadable(describe(error)),
-        };
+        let reading = self.files.read();
+        if reading.seen == self.seen {
+            return Ok(false);
+        }
+        let Reading { seen, content } = self.files.settled(reading, self.rest);
         if seen == self.seen {
             return Ok(false);
         }
         self.seen = seen;
-        self.slot.set(self.files.parse(&read?)?);
+        self.slot.set(self.files.parse(&content?)?);
         Ok(true)
     }
 

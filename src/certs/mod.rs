@@ -26,6 +26,11 @@ pub enum CertificateError {
         /// The file.
         path: PathBuf,
     },
+    /// The files are others whenever they are read.
+    Restless {
+        /// The file of the certificates.
+        path: PathBuf,
+    },
     /// The file holds no certificate, or one that is not well-formed PEM.
     NoCertificate {
         /// The file.
@@ -69,6 +74,9 @@ impl fmt::Display for CertificateError {
             Self::TooLarge { path } => {
                 write!(f, "{} is larger than {} bytes", path.display(), files::FILE_BYTES_MAX)
             }
+            Self::Restless { path } => {
+                write!(f, "{} or its key changes whenever it is read", path.display())
+            }
             Self::NoCertificate { path } => {
                 write!(f, "{} holds no certificate in well-formed PEM", path.display())
             }
@@ -102,6 +110,7 @@ impl std::error::Error for CertificateError {
             Self::Unusable { source, .. } => Some(source),
             Self::Generate(source) => Some(source.as_ref()),
             Self::TooLarge { .. }
+            | Self::Restless { .. }
             | Self::NoCertificate { .. }
             | Self::NoKey { .. }
             | Self::Mismatch { .. }

@@ -16,6 +16,8 @@ pub mod operations;
 pub mod routes;
 mod counters;
 mod seats;
+mod session;
+mod socket;
 mod stream;
 mod tls;
 
@@ -93,6 +95,20 @@ const DRAINING: usize = 1;
 const CLOSING: usize = 2;
 
 impl Shared {
+    fn new(name: &str, transport: Transport, limits: Limits, service: Arc<dyn Service>) -> Self {
+        Self {
+            name: name.to_owned(),
+            limits,
+            transport,
+            service,
+            seats: Arc::new(Seats::new(limits.connections, limits.newcomer)),
+            budget: Arc::new(Budget::new(limits.in_flight_bytes)),
+            counters: Counters::default(),
+            pulse: Pulse::new(),
+            stage: AtomicUsize::new(SERVING),
+        }
+    }
+
     fn is_draining(&self) -> bool {
         self.stage.load(Ordering::Relaxed) >= DRAINING
     }
@@ -118,17 +134,7 @@ impl Server {
     ) -> Result<Self, ServerError> {
         listener::prepare(&listener).map_err(ServerError::Listener)?;
         let address = listener.local_addr().map_err(ServerError::Listener)?;
-        let shared = Arc::new(Shared {
-            name: name.to_owned(),
-            limits,
-            transport,
-            service,
-            seats: Arc::new(Seats::new(limits.connections, limits.newcomer)),
-            budget: Arc::new(Budget::new(limits.in_flight_bytes)),
-            counters: Counters::default(),
-            pulse: Pulse::new(),
-            stage: AtomicUsize::new(SERVING),
-        });
+        let shared = Arc::new(Shared::new(name, transport, limits, service));
         let accepting = Arc::clone(&shared);
         supervisor
             .spawn_vital(name, move || listener::run(&listener, &accepting))

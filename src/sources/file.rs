@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::board::Place;
 use super::state::Update;
+use crate::reload::{REST, settle};
 use crate::rules::fault::Fault;
 use crate::rules::{self, Loaded, Source, Text};
 
@@ -60,6 +61,16 @@ impl Content {
         }
     }
 
+    /// As it is at one moment, although several files are read.
+    fn settled(self, paths: &[PathBuf], rest: Duration) -> Self {
+        settle(self, rest, || Self::read(paths)).unwrap_or_else(|_| {
+            let hint = "rename new files into place; they are read again every 10 s";
+            let restless =
+                paths.iter().map(|path| fault(path, "changes whenever it is read", hint));
+            Self { texts: Vec::new(), faults: restless.take(1).collect() }
+        })
+    }
+
     fn load(&self) -> Loaded {
         let mut loaded = rules::load(Source::File, &self.texts);
         loaded.report.faults.extend(self.faults.iter().cloned());
@@ -71,24 +82,38 @@ impl Content {
 /// Notices changes of rules files.
 ///
 /// Polled by content, which finds what is written in place as well as the link
-/// that the kubelet swaps when a mounted ConfigMap changes.
+/// that the kubelet swaps when a mounted ConfigMap changes. What changed counts
+/// once it rests, so that nobody decides by one file of before and one of after.
 #[derive(Debug)]
 pub struct Watcher {
     paths: Vec<PathBuf>,
     seen: Content,
+    rest: Duration,
 }
 
 impl Watcher {
-    /// Reads the files for the first time.
+    /// Reads the files for the first time, without a rest: a process that
+    /// starts is waited for.
     pub fn start(paths: Vec<PathBuf>) -> (Self, Loaded) {
-        let seen = Content::read(&paths);
+        let seen = Content::read(&paths).settled(&paths, Duration::ZERO);
         let loaded = seen.load();
-        (Self { paths, seen }, loaded)
+        (Self { paths, seen, rest: REST }, loaded)
     }
 
-    /// Reads the files once more; none when nothing changed.
+    /// How long a change must rest, instead of [`REST`].
+    #[must_use]
+    pub fn with_rest(self, rest: Duration) -> Self {
+        Self { rest, ..self }
+    }
+
+    /// Reads the files once more; none when nothing changed. Blocks while a
+    /// change does not rest, for a second at most.
     pub fn poll(&mut self) -> Option<Loaded> {
-        let content = Content::read(&self.paths);
+        let read = Content::read(&self.paths);
+        if read == self.seen {
+            return None;
+        }
+        let content = read.settled(&self.paths, self.rest);
         if content == self.seen {
             return None;
         }
