@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::{DEFAULT_REGISTRY, LEGACY_REGISTRY, OFFICIAL_NAMESPACE, Reference, ReferenceError};
+use super::{DEFAULT_REGISTRY, LEGACY_REGISTRY, Reference, ReferenceError};
 
 /// Longest repository path in bytes; the registry does not count
 /// (`RepositoryNameTotalLengthMax`).
 pub(super) const REPOSITORY_BYTES_MAX: usize = 255;
 /// Longest tag in bytes.
 const TAG_BYTES_MAX: usize = 128;
+/// [`OFFICIAL_NAMESPACE`] as a prefix of a path.
+const OFFICIAL_PREFIX: &str = "library/";
 
 /// Whether `text` is a bare image id: 64 lower-case hexadecimal digits.
 pub fn is_image_id(text: &str) -> bool {
@@ -43,8 +45,11 @@ pub fn is_registry(text: &str) -> bool {
 pub fn is_repository(text: &str) -> bool {
     let mut at = At::SegmentStart;
     for byte in text.bytes() {
+        if matches!(byte, b'a'..=b'z' | b'0'..=b'9') {
+            at = At::Alphanumeric;
+            continue;
+        }
         at = match (byte, at) {
-            (b'0'..=b'9' | b'a'..=b'z', _) => At::Alphanumeric,
             (b'/', At::Alphanumeric) => At::SegmentStart,
             (b'.', At::Alphanumeric) => At::Dot,
             (b'_', At::Alphanumeric) => At::Underscore,
@@ -76,7 +81,8 @@ pub(super) struct Parts<'i> {
     is_official: bool,
     path: &'i str,
     tag: Option<&'i str>,
-    digest: Option<&'i str>,
+    /// Path, tag and digest, as they stand in the input.
+    remainder: &'i str,
 }
 
 impl<'i> Parts<'i> {
@@ -88,8 +94,10 @@ impl<'i> Parts<'i> {
             return Err(ReferenceError::ImageId);
         }
         let (registry, remainder) = split_registry(input);
-        let (named, digest) = split_at_mark(remainder, b'@');
-        let (path, tag) = split_at_mark(named, b':');
+        let path_end = remainder.bytes().position(|byte| matches!(byte, b':' | b'@'));
+        let (path, version) = remainder.split_at(path_end.unwrap_or(remainder.len()));
+        let (tag, digest) = split_at_mark(version, b'@');
+        let tag = tag.strip_prefix(':');
         if !is_repository(path) {
             let has_uppercase = path.bytes().any(|byte| byte.is_ascii_uppercase());
             return Err(match has_uppercase {
@@ -97,7 +105,7 @@ impl<'i> Parts<'i> {
                 false => ReferenceError::InvalidRepository,
             });
         }
-        let has_registry = is_registry(registry);
+        let has_registry = registry == DEFAULT_REGISTRY || is_registry(registry);
         if !has_registry && !is_repository(registry) {
             return Err(ReferenceError::InvalidRegistry);
         }
@@ -106,7 +114,7 @@ impl<'i> Parts<'i> {
         }
         digest.map_or(Ok(()), check_digest)?;
         let is_official = registry == DEFAULT_REGISTRY && !path.contains('/');
-        let parts = Self { registry, has_registry, is_official, path, tag, digest };
+        let parts = Self { registry, has_registry, is_official, path, tag, remainder };
         let registry_end = if has_registry { registry.len() + 1 } else { 0 };
         match parts.name_bytes() - registry_end > REPOSITORY_BYTES_MAX {
             true => Err(ReferenceError::RepositoryTooLong),
@@ -115,16 +123,16 @@ impl<'i> Parts<'i> {
     }
 
     fn name_bytes(&self) -> usize {
-        let namespace = if self.is_official { OFFICIAL_NAMESPACE.len() + 1 } else { 0 };
-        self.registry.len() + 1 + namespace + self.path.len()
+        self.registry.len() + 1 + self.namespace().len() + self.path.len()
     }
 
-    pub(super) fn pieces(&self) -> [&'i str; 9] {
-        let (namespace, slash) =
-            if self.is_official { (OFFICIAL_NAMESPACE, "/") } else { ("", "") };
-        let (colon, tag) = self.tag.map_or(("", ""), |tag| (":", tag));
-        let (at, digest) = self.digest.map_or(("", ""), |digest| ("@", digest));
-        [self.registry, "/", namespace, slash, self.path, colon, tag, at, digest]
+    /// What the normal form adds to the path.
+    fn namespace(&self) -> &'static str {
+        if self.is_official { OFFICIAL_PREFIX } else { "" }
+    }
+
+    pub(super) fn pieces(&self) -> [&'i str; 4] {
+        [self.registry, "/", self.namespace(), self.remainder]
     }
 
     /// Whether the input is the normal form.
@@ -154,7 +162,7 @@ fn split_registry(input: &str) -> (&str, &str) {
 
 /// What is before and behind the first of an ASCII mark. References are short:
 /// looking at each byte is faster than what searches long texts.
-pub(super) fn split_at_mark(text: &str, mark: u8) -> (&str, Option<&str>) {
+pub(crate) fn split_at_mark(text: &str, mark: u8) -> (&str, Option<&str>) {
     match text.bytes().position(|byte| byte == mark) {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
