@@ -1,11 +1,9 @@
 //! The admission port: `POST /mutate`, and `GET /probe`.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bumpalo::Bump;
-use rustix::event::{PollFd, PollFlags, poll};
 
 use super::Service;
 use super::answer::{Answer, Status};
@@ -88,9 +86,8 @@ impl Service for Admission {
 }
 
 impl Admission {
-    /// Does what a review asks for, up to the line in the log.
+    /// Does what a review asks for.
     fn probe(&self, arena: &Bump) -> Answer {
-        wait_for_log();
         match admission::admit(PROBE_REVIEW, &self.published.load().mapping, arena) {
             Ok(_) => Answer::new(Status::Ok, TEXT, b"ok\n".to_vec()),
             Err(error) => undecodable(&error),
@@ -104,16 +101,6 @@ impl Admission {
                 self.metrics.observed(observed.rule.map, observed.reason.as_str());
             }
         }
-    }
-}
-
-/// Blocks for as long as whoever reads the log does not: a decision cannot be
-/// logged then, and no review is answered. Writes nothing.
-fn wait_for_log() {
-    let stderr = io::stderr();
-    if log::log_enabled!(log::Level::Info) {
-        // Where this cannot be known, a line would tell.
-        poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None).ok();
     }
 }
 
