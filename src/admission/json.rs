@@ -109,6 +109,7 @@ impl<'b> Reader<'b> {
         Some(())
     }
 
+    #[inline(always)]
     fn nullable<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.peek() {
             // No other value starts with it, and skipping checks the rest.
@@ -254,6 +255,7 @@ impl<'b> Reader<'b> {
     }
 
     /// The next byte that is no white space.
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         scan::token(self.rest).map(|(next, _)| next)
     }

@@ -12,9 +12,15 @@ use bumpalo::collections::String as ArenaString;
 use super::pod::{Extent, Field, List, Subject};
 use super::records::{Change, ORIGINALS_ANNOTATION};
 use super::write;
+use crate::arena::append;
 
 /// What most patches fit in; a longer one is moved while it grows.
 const PATCH_BYTES: usize = 1_024;
+
+/// The operations, up to their path.
+const ADD: &str = r#"{"op":"add","path":""#;
+const REMOVE: &str = r#"{"op":"remove","path":""#;
+const REPLACE: &str = r#"{"op":"replace","path":""#;
 
 /// The operations so far.
 #[derive(Debug)]
@@ -63,7 +69,7 @@ impl<'r> Patch<'r> {
         let mut index = ArenaString::new_in(self.arena);
         write::number(&mut index, field.index);
         let path = [subject.spec_path, "/", list, "/", &index, inner];
-        self.push("replace", &path, Some(Value::Text(image)));
+        self.push(REPLACE, &path, Some(Value::Text(image)));
     }
 
     /// Appends the names that the pod does not have yet.
@@ -71,11 +77,11 @@ impl<'r> Patch<'r> {
         if subject.spec.image_pull_secrets.is_some() {
             for name in names {
                 let path = [subject.spec_path, "/imagePullSecrets/-"];
-                self.push("add", &path, Some(Value::Named(name)));
+                self.push(ADD, &path, Some(Value::Named(name)));
             }
         } else if !names.is_empty() {
             let path = [subject.spec_path, "/imagePullSecrets"];
-            self.push("add", &path, Some(Value::AllNamed(names)));
+            self.push(ADD, &path, Some(Value::AllNamed(names)));
         }
     }
 
@@ -92,7 +98,7 @@ impl<'r> Patch<'r> {
         let annotations = metadata.and_then(|metadata| *metadata.annotations);
         if annotation == Change::Remove {
             let key = as_segment(ORIGINALS_ANNOTATION, self.arena);
-            self.push("remove", &["/metadata/annotations/", key], None);
+            self.push(REMOVE, &["/metadata/annotations/", key], None);
         }
         let label = label.filter(|_| subject.extent == Extent::NewPod);
         let label = label.map(|(key, value)| (key.as_str(), value.as_str()));
@@ -110,36 +116,36 @@ impl<'r> Patch<'r> {
         for (table, has_table, addition) in additions {
             let Some((key, value)) = addition else { continue };
             if !std::mem::replace(&mut has_metadata, true) {
-                self.push("add", &["/metadata"], Some(Value::Table(None)));
+                self.push(ADD, &["/metadata"], Some(Value::Table(None)));
             }
             match has_table {
                 true => {
                     let path = [table, "/", as_segment(key, self.arena)];
-                    self.push("add", &path, Some(Value::Text(value)));
+                    self.push(ADD, &path, Some(Value::Text(value)));
                 }
-                false => self.push("add", &[table], Some(Value::Table(Some((key, value))))),
+                false => self.push(ADD, &[table], Some(Value::Table(Some((key, value))))),
             }
         }
     }
 
     /// Appends an operation at a path, in pieces without anything that JSON
     /// escapes.
-    fn push(&mut self, op: &'static str, path: &[&str], value: Option<Value<'_>>) {
-        if self.is_empty() {
-            self.text.reserve(PATCH_BYTES);
-        }
-        let start = if self.is_empty() { r#"[{"op":""# } else { r#",{"op":""# };
+    fn push(&mut self, start: &'static str, path: &[&str], value: Option<Value<'_>>) {
         let out = &mut self.text;
-        for piece in [start, op, r#"","path":""#].iter().chain(path) {
-            out.push_str(piece);
+        if out.is_empty() {
+            out.reserve(PATCH_BYTES);
         }
-        if let Some(value) = value {
-            out.push_str(r#"","value":"#);
-            value.write(out);
-        } else {
-            out.push('"');
+        out.push(if out.is_empty() { '[' } else { ',' });
+        out.push_str(start);
+        append(out, path);
+        match value {
+            Some(value) => {
+                out.push_str(r#"","value":"#);
+                value.write(out);
+                out.push('}');
+            }
+            None => out.push_str(r#""}"#),
         }
-        out.push('}');
     }
 }
 

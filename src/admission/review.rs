@@ -155,9 +155,12 @@ macro_rules! object {
         impl<'b> $name<'b> {
             fn read(reader: &mut Reader<'b>) -> Option<Self> {
                 let mut object = Self::default();
-                reader.object(|reader, key| match key {
-                    $($key => reader.once(&mut object.$field, $read),)*
-                    _ => reader.skip(),
+                // A match would compare byte by byte.
+                reader.object(|reader, key| {
+                    $(if key == $key {
+                        return reader.once(&mut object.$field, $read);
+                    })*
+                    reader.skip()
                 })?;
                 Some(object)
             }

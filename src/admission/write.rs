@@ -14,8 +14,10 @@ pub(super) fn string(out: &mut ArenaString<'_>, text: &str) {
         let at = rest.len() - behind.len() - 1;
         out.push_str(&rest[..at]);
         match special {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
+            b'"' | b'\\' => {
+                out.push('\\');
+                out.push(char::from(special));
+            }
             b'\n' => out.push_str("\\n"),
             control => {
                 let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
