@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use ring::digest::{Context, SHA256};
+
 use super::board::Place;
 use super::state::Update;
 use crate::reload::{REST, settle};
@@ -71,12 +73,30 @@ impl Content {
         })
     }
 
-    fn load(&self) -> Loaded {
+    fn load(self) -> Loaded {
         let mut loaded = rules::load(Source::File, &self.texts);
-        loaded.report.faults.extend(self.faults.iter().cloned());
+        loaded.report.faults.extend(self.faults);
         loaded.report.faults.sort();
         loaded
     }
+
+    fn seen(&self) -> Seen {
+        let mut context = Context::new(&SHA256);
+        for part in self.texts.iter().flat_map(|text| [&text.name, &text.content]) {
+            context.update(&part.len().to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        Seen { digest, faults: self.faults.clone() }
+    }
+}
+
+/// What was read, without the texts: megabytes that nobody asks for again.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    digest: [u8; 32],
+    faults: Vec<Fault>,
 }
 
 /// Notices changes of rules files.
@@ -87,7 +107,7 @@ impl Content {
 #[derive(Debug)]
 pub struct Watcher {
     paths: Vec<PathBuf>,
-    seen: Content,
+    seen: Seen,
     rest: Duration,
 }
 
@@ -95,9 +115,8 @@ impl Watcher {
     /// Reads the files for the first time, without a rest: a process that
     /// starts is waited for.
     pub fn start(paths: Vec<PathBuf>) -> (Self, Loaded) {
-        let seen = Content::read(&paths).settled(&paths, Duration::ZERO);
-        let loaded = seen.load();
-        (Self { paths, seen, rest: REST }, loaded)
+        let content = Content::read(&paths).settled(&paths, Duration::ZERO);
+        (Self { paths, seen: content.seen(), rest: REST }, content.load())
     }
 
     /// How long a change must rest, instead of [`REST`].
@@ -110,15 +129,16 @@ impl Watcher {
     /// change does not rest, for a second at most.
     pub fn poll(&mut self) -> Option<Loaded> {
         let read = Content::read(&self.paths);
-        if read == self.seen {
+        if read.seen() == self.seen {
             return None;
         }
         let content = read.settled(&self.paths, self.rest);
-        if content == self.seen {
+        let seen = content.seen();
+        if seen == self.seen {
             return None;
         }
-        self.seen = content;
-        Some(self.seen.load())
+        self.seen = seen;
+        Some(content.load())
     }
 
     /// Polls every 10 s, for ever, and tells the board: the body of a vital
