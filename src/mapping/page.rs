@@ -15,15 +15,12 @@ impl Mapping {
     /// of layers, priority and age; then how to get the others, if there are
     /// more than [`PAGE_BYTES_MAX`] bytes hold. Holds no name of a Secret.
     pub fn page(&self, from: usize) -> String {
-        let end = |next: usize| match next < self.rules.len() {
-            true => format!("# more: ?from={next}\n"),
-            false => String::new(),
-        };
         let mut text = format!("# {} rules in force\n{COLUMNS}\n", self.rules.len());
         for (number, bound) in self.rules.iter().enumerate().skip(from) {
             let line = self.line(number, bound);
-            if text.len() + line.len() + end(number).len() > PAGE_BYTES_MAX {
-                return text + &end(number);
+            let more = format!("# more: ?from={number}\n");
+            if text.len() + line.len() + more.len() > PAGE_BYTES_MAX {
+                return text + &more;
             }
             text += &line;
         }

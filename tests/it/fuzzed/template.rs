@@ -107,12 +107,8 @@ pub(crate) fn fuzz_template(bytes: &[u8]) {
             }
             None if decision.reason == Reason::InvalidResult => {
                 let has_port = read.registry().contains(':');
-                // Such a name would go to Docker Hub.
-                let is_off_hub = |text: &String| {
-                    text.split('/').next().is_some_and(reference::looks_like_registry)
-                };
                 let valid = by_hand.filter(|text| Reference::parse(text).is_ok());
-                assert!(has_port || !valid.is_some_and(|text| is_off_hub(&text)), "{about}");
+                assert!(has_port || valid.is_none(), "{about}: {valid:?}");
             }
             None => {}
         }
@@ -162,6 +158,10 @@ fn by_hand(target: &str, kind: &str, pattern: &str, image: &Reference<'_>) -> Op
         .replace("{short}", short)
         .replace("{name}", repository.rsplit('/').next()?)
         .replace("{rest}", rest);
+    // Without a registry it would go to Docker Hub, and is no result.
+    if !reference::looks_like_registry(name.split('/').next()?) {
+        return None;
+    }
     let version = &image.as_str()[image.name().len()..];
     let text = format!("{name}{version}");
     Some(Reference::parse(&text).map_or(text, |reference| reference.to_string()))
