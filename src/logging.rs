@@ -1,8 +1,13 @@
 //! One line an event, on stderr: text for people, JSON for machines.
 //!
+//! No thread waits for whoever reads the log: what does not fit is dropped, and
+//! the next line that fits says how many there were.
+//!
 //! What a pod says about itself is untrusted text. No line break, terminal
 //! escape or text that turns the reading direction reaches the log raw, in
 //! either form: such characters are written as `\uXXXX`.
+
+mod unwaited;
 
 use crate::config::{LogConfig, LogFormat};
 use log::kv::{Error, Key, Value, VisitSource};
@@ -11,6 +16,7 @@ use serde::Serializer;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use unwaited::Unwaited;
 
 /// The most that libraries may say: below it they print what is sent, tokens,
 /// passwords and keys with it.
@@ -32,11 +38,21 @@ pub fn init(config: &LogConfig) {
         .filter_level(config.level.min(LIBRARIES_MAX))
         .filter_module("rustls", config.level.min(TLS_MAX))
         .filter_module(env!("CARGO_CRATE_NAME"), config.level)
-        .target(env_logger::Target::Stderr)
+        .target(env_logger::Target::Pipe(Box::new(Unwaited::default())))
         .format(move |out, record| {
             LINE.with_borrow_mut(|text| {
+                let time = out.timestamp_millis();
+                let missing = unwaited::missing();
+                if missing > 0 {
+                    let told = format_args!("{missing} lines are missing: nobody read the log");
+                    let mut notice = Record::builder();
+                    let notice = notice.level(Level::Warn).target(module_path!()).args(told);
+                    text.clear();
+                    line(text, &time, &notice.build());
+                    write_escaped(out, text)?;
+                }
                 text.clear();
-                line(text, &out.timestamp_millis(), record);
+                line(text, &time, record);
                 write_escaped(out, text)?;
                 text.shrink_to(LINE_BYTES_KEPT);
                 Ok(())
@@ -118,6 +134,10 @@ fn for_each_pair(record: &Record, see: impl FnMut(&str, &Value)) {
 
 /// A value that is no JSON (a map with odd keys) is still worth its text.
 fn push_value(line: &mut Vec<u8>, value: &Value) {
+    // Most are.
+    if let Some(text) = value.to_borrowed_str() {
+        return push_json(line, text);
+    }
     let start = line.len();
     if serde_json::to_writer(&mut *line, value).is_err() {
         line.truncate(start);
@@ -144,7 +164,8 @@ fn is_plain(text: &str) -> bool {
 /// reader would obey rather than see. In JSON such characters stand in strings
 /// only, where that form means the same.
 fn write_escaped(out: &mut impl Write, line: &[u8]) -> io::Result<()> {
-    if line.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+    // Without a branch for each byte.
+    if line.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
         out.write_all(line)?;
         return out.write_all(b"\n");
     }

@@ -1,8 +1,8 @@
 //! See `fuzz_reference`.
 #![no_main]
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
-#[path = "../../tests/it/fuzzed.rs"]
+#[path = "../../tests/it/fuzzed/mod.rs"]
 mod fuzzed;
 #[path = "../../tests/it/oracle.rs"]
 mod oracle;

@@ -14,13 +14,14 @@ use std::thread;
 use std::time::Duration;
 
 use ring::digest::{Context, Digest, SHA256};
-use rustls::{Error, InconsistentKeys, ServerConfig};
+use rustls::{Error, InconsistentKeys};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::CertificateError;
+use super::{CertificateError, tell_served};
+use crate::metrics::certificates::Certificates;
 use crate::reload::{REST, settle};
-use crate::server::{TlsSlot, server_config};
+use crate::server::{self, Served, TlsSlot};
 
 /// Most bytes of either file.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -54,7 +55,7 @@ impl Files {
         })
     }
 
-    fn parse(&self, content: &Content) -> Result<ServerConfig, CertificateError> {
+    fn parse(&self, content: &Content) -> Result<Served, CertificateError> {
         let path = || self.certificate.clone();
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&content.certificate)
             .collect::<Result<_, _>>()
@@ -64,7 +65,7 @@ impl Files {
         }
         let key = PrivateKeyDer::from_pem_slice(&content.key)
             .map_err(|_| CertificateError::NoKey { path: self.key.clone() })?;
-        server_config(chain, key).map_err(|error| match error {
+        server::served(chain, key).map_err(|error| match error {
             Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                 CertificateError::Mismatch { certificate: path(), key: self.key.clone() }
             }
@@ -179,16 +180,27 @@ impl Watcher {
         Ok(true)
     }
 
-    /// Polls every 10 s, for ever, and logs every change: the body of a vital
-    /// thread.
-    pub fn run(mut self) {
+    /// Polls every 10 s, for ever, and logs and counts every change: the body
+    /// of a vital thread.
+    pub fn run(mut self, metrics: &Certificates) {
+        let path = self.files.certificate.display().to_string();
+        let mut is_in_order = true;
         loop {
+            tell_served(&self.slot, metrics);
+            if is_in_order {
+                metrics.in_order();
+            }
             thread::sleep(POLL);
-            let path = self.files.certificate.display().to_string();
             match self.poll() {
-                Ok(true) => log::info!("now serving the certificate in {path}"),
+                Ok(true) => {
+                    is_in_order = true;
+                    metrics.reloaded();
+                    log::info!("now serving the certificate in {path}");
+                }
                 Ok(false) => {}
                 Err(error) => {
+                    is_in_order = false;
+                    metrics.not_reloaded();
                     let error = describe(&error);
                     log::error!("still serving the former certificate of {path}: {error}");
                 }

@@ -11,6 +11,17 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use self::own::dates;
+use crate::metrics::certificates::Certificates;
+use crate::server::TlsSlot;
+
+/// Tells when the certificate that is served ends, if that can be read.
+pub fn tell_served(slot: &TlsSlot, metrics: &Certificates) {
+    if let Some(span) = slot.leaf().and_then(|leaf| dates::span(&leaf)) {
+        metrics.set_expiry(span.ends);
+    }
+}
+
 /// Why there is no certificate to serve.
 #[derive(Debug)]
 pub enum CertificateError {

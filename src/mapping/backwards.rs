@@ -136,7 +136,7 @@ fn expression(parts: &[Part], places_version: bool) -> String {
     }
     let end = match (version, places_version) {
         (version, true) => version.unwrap_or_default(),
-        (Some(own), false) if own.starts_with('@') || own.contains('@') => own,
+        (Some(own), false) if own.contains('@') => own,
         (Some(own), false) => format!("(?:{own}|(?::{TAG})?@{DIGEST})"),
         (None, false) => format!("(?::{TAG})?(?:@{DIGEST})?"),
     };

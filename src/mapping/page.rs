@@ -15,18 +15,14 @@ impl Mapping {
     /// of layers, priority and age; then how to get the others, if there are
     /// more than [`PAGE_BYTES_MAX`] bytes hold. Holds no name of a Secret.
     pub fn page(&self, from: usize) -> String {
-        let count = self.rule_count();
-        let end = |next: usize| match next < count {
-            true => format!("# more: ?from={next}\n"),
-            false => String::new(),
-        };
-        let mut text = format!("# {count} rules in force\n{COLUMNS}\n");
+        let mut text = format!("# {} rules in force\n{COLUMNS}\n", self.rule_count());
         let maps = self.maps.iter();
         let rules = maps.flat_map(|map| map.rules.iter().map(move |rule| (map, rule)));
         for (number, (map, rule)) in rules.enumerate().skip(from) {
             let line = line(number, map, rule);
-            if text.len() + line.len() + end(number).len() > PAGE_BYTES_MAX {
-                return text + &end(number);
+            let more = format!("# more: ?from={number}\n");
+            if text.len() + line.len() + more.len() > PAGE_BYTES_MAX {
+                return text + &more;
             }
             text += &line;
         }

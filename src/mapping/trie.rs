@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::append;
+use crate::reference::split_at_mark;
 
 /// Values under paths such as `docker.io/library`.
 ///
@@ -73,10 +74,7 @@ impl<T> Trie<T> {
     ) -> Option<R> {
         let node = &self.nodes[at];
         let deeper = rest.and_then(|rest| {
-            let (segment, rest) = match rest.split_once('/') {
-                Some((segment, rest)) => (segment, Some(rest)),
-                None => (rest, None),
-            };
+            let (segment, rest) = split_at_mark(rest, b'/');
             self.find_below(*node.children.as_ref()?.get(segment)?, rest, choose)
         });
         deeper.or_else(|| {

@@ -170,12 +170,21 @@ fn class_expression(glob: &str) -> Result<(String, usize), PatternError> {
     if members.is_empty() {
         return Err(PatternError::Class);
     }
-    let escape = |member: char| match member {
-        '-' => "-".to_owned(),
-        other => regex::escape(other.encode_utf8(&mut [0; 4])),
-    };
-    let members: String = members.chars().map(escape).collect();
-    Ok((format!("[[{negation}{members}]&&[^/]]"), end + 1))
+    // A hyphen between two characters is a range, as in a shell; two of them
+    // would be a difference to the expression.
+    let escape = |member: char| regex::escape(member.encode_utf8(&mut [0; 4]));
+    let members: Vec<char> = members.chars().collect();
+    let mut ranges = String::new();
+    let mut rest = &members[..];
+    while let [first, behind @ ..] = rest {
+        let (last, behind) = match behind {
+            ['-', last, behind @ ..] => (last, behind),
+            _ => (first, behind),
+        };
+        ranges += &format!("{}-{}", escape(*first), escape(*last));
+        rest = behind;
+    }
+    Ok((format!("[[{negation}{ranges}]&&[^/]]"), end + 1))
 }
 
 #[cfg(test)]
@@ -201,6 +210,14 @@ mod tests {
             ("a/v[!1-3]", "a/v4", true),
             ("a/v[!1-3]", "a/v2", false),
             ("a[+-9]b", "a/b", false),
+            ("a[+--]b", "a,b", true),
+            ("a[+--]b", "a+b", true),
+            ("a[+--]b", "a.b", false),
+            ("a[x-]b", "a-b", true),
+            ("a[!-x]b", "a-b", false),
+            ("a[1-3-5]b", "a-b", true),
+            ("a[1-3-5]b", "a4b", false),
+            ("a[x&&y]b", "a&b", true),
             ("a?b", "a/b", false),
             ("a?b", "axb", true),
             ("a?b", "ab", false),
@@ -240,6 +257,7 @@ mod tests {
         let malformed = |error| matches!(error, PatternError::Malformed { .. });
         assert!(malformed(Pattern::regex("(").unwrap_err()));
         assert!(malformed(Pattern::glob("a[z-a]").unwrap_err()));
+        assert!(malformed(Pattern::glob("a[a--z]").unwrap_err()));
         assert_eq!(Pattern::regex("").unwrap_err(), PatternError::Empty);
         assert_eq!(Pattern::glob("").unwrap_err(), PatternError::Empty);
         assert_eq!(Pattern::glob("a[b").unwrap_err(), PatternError::Class);

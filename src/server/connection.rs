@@ -213,7 +213,7 @@ fn after(shared: &Shared, head: &Head<'_>) -> After {
 mod tests {
     use super::*;
     use crate::server::routes::{Admission, MUTATE_PATH};
-    use crate::server::{Limits, TlsSlot, Transport, server_config};
+    use crate::server::{Limits, TlsSlot, Transport, served};
     use crate::snapshot::{Published, Snapshot};
     use allocation_counter::measure;
     use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -231,7 +231,7 @@ mod tests {
             generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
         let slot = Arc::new(TlsSlot::empty());
-        slot.set(server_config(vec![cert.der().clone()], key.into()).unwrap());
+        slot.set(served(vec![cert.der().clone()], key.into()).unwrap());
         let published = Arc::new(Published::new(Snapshot::default()));
         let service = Admission { published, metrics: Arc::default() };
         let transport = Transport::Tls(slot);

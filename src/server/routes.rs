@@ -1,19 +1,24 @@
-//! The admission port: `POST /mutate`.
+//! The admission port: `POST /mutate`, and `GET /probe`.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use bumpalo::Bump;
+use serde_json::value::RawValue;
 
 use super::Service;
 use super::answer::{Answer, Status};
 use super::http::Head;
-use crate::admission::{self, Handling, Outcome, Recorded};
+use crate::admission::{self, Handling, Outcome, Recorded, images_in_json};
 use crate::metrics::Metrics;
 use crate::snapshot::Published;
 
 /// Where reviews are sent.
 pub const MUTATE_PATH: &str = "/mutate";
+/// Where our own probe asks. Decides on a pod of its own by the rules in force,
+/// and is neither counted nor logged: it comes every few seconds.
+pub const PROBE_PATH: &str = "/probe";
+const PROBE_REVIEW: &[u8] = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"probe","kind":{"group":"","version":"v1","kind":"Pod"},"namespace":"probe","operation":"CREATE","object":{"metadata":{"name":"probe"},"spec":{"containers":[{"name":"probe","image":"probe"}]}}}}"#;
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -27,11 +32,16 @@ pub struct Admission {
 
 impl Service for Admission {
     fn check(&self, head: &Head<'_>) -> Result<(), Answer> {
-        if head.path != MUTATE_PATH {
-            return Err(Answer::refusal(Status::NotFound));
+        let method = match head.path {
+            MUTATE_PATH => "POST",
+            PROBE_PATH => "GET",
+            _ => return Err(Answer::refusal(Status::NotFound)),
+        };
+        if head.method != method {
+            return Err(Answer::refusal(Status::MethodNotAllowed).with_header("Allow", method));
         }
-        if head.method != "POST" {
-            return Err(Answer::refusal(Status::MethodNotAllowed).with_header("Allow", "POST"));
+        if head.path == PROBE_PATH {
+            return Ok(());
         }
         let media_type = head.content_type.unwrap_or_default().split(';').next();
         let is_json = media_type.is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON));
@@ -42,14 +52,17 @@ impl Service for Admission {
         }
     }
 
-    fn answer(&self, _head: &Head<'_>, body: &[u8], arena: &Bump) -> Answer {
+    fn answer(&self, head: &Head<'_>, body: &[u8], arena: &Bump) -> Answer {
+        if head.path == PROBE_PATH {
+            return self.probe(arena);
+        }
         let start = Instant::now();
         let snapshot = self.published.load();
         let (answer, operation, outcome) = match admission::admit(body, &snapshot.mapping, arena) {
             Ok(admitted) => {
                 let outcome = admitted.outcome;
                 self.count_images(&outcome);
-                log_decision(&outcome);
+                log_decision(&outcome, arena);
                 let answer = Answer::new(Status::Ok, JSON, admitted.body);
                 let word = word_of(&outcome);
                 (Answer { valued: true, ..answer }, outcome.operation, word)
@@ -74,6 +87,14 @@ impl Service for Admission {
 }
 
 impl Admission {
+    /// Does what a review asks for.
+    fn probe(&self, arena: &Bump) -> Answer {
+        match admission::admit(PROBE_REVIEW, &self.published.load().mapping, arena) {
+            Ok(_) => Answer::new(Status::Ok, TEXT, b"ok\n".to_vec()),
+            Err(error) => undecodable(&error),
+        }
+    }
+
     fn count_images(&self, outcome: &Outcome<'_>) {
         for image in outcome.images {
             self.metrics.image(image.rule.map(|rule| rule.map), image.reason.as_str());
@@ -102,7 +123,10 @@ fn word_of(outcome: &Outcome<'_>) -> &'static str {
 }
 
 /// One line a decision, with every image.
-fn log_decision(outcome: &Outcome<'_>) {
+fn log_decision(outcome: &Outcome<'_>, arena: &Bump) {
+    if !log::log_enabled!(log::Level::Info) {
+        return;
+    }
     let Outcome { uid, kind, namespace, name, operation, dry_run, images, pull_secrets, .. } =
         outcome;
     let annotation = match outcome.recorded {
@@ -118,7 +142,7 @@ fn log_decision(outcome: &Outcome<'_>) {
         name = name,
         operation = operation,
         dry_run = dry_run,
-        images:serde = images,
+        images:serde = serde_json::from_str::<&RawValue>(images_in_json(images, arena)).ok(),
         pull_secrets:serde = pull_secrets,
         annotation = annotation;
         "{}: {} of {} images changed",

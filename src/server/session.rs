@@ -151,6 +151,14 @@ impl Session {
                 }
             };
             incoming.drain(..discard);
+            match fault {
+                // Not asked again: rustls may still look for what was dropped.
+                Some(fault) if !self.connection.wants_write() => {
+                    outgoing.send(socket)?;
+                    return Err(fault);
+                }
+                _ => {}
+            }
             if let Some(progress) = progress {
                 return fault.map_or(Ok(progress), Err);
             }

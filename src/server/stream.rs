@@ -21,6 +21,8 @@ pub(super) struct Stream {
     /// What has come and is not yet a whole record.
     incoming: Vec<u8>,
     session: Option<Box<Session>>,
+    /// The peer has said that it sends no more, perhaps right behind a request.
+    peer_closed: bool,
 }
 
 impl Stream {
@@ -38,7 +40,7 @@ impl Stream {
                 Some(Box::new(Session::new(config).map_err(io::Error::other)?))
             }
         };
-        Ok(Self { socket, incoming: Vec::new(), session })
+        Ok(Self { socket, incoming: Vec::new(), session, peer_closed: false })
     }
 
     /// Shakes hands, where there is something to shake. Data may come with the
@@ -48,7 +50,10 @@ impl Stream {
             match session.take_in(&mut self.incoming, buffer, &self.socket)? {
                 Progress::Handshaking => self.read()?,
                 Progress::Open => break,
-                Progress::PeerClosed => return Err(ErrorKind::UnexpectedEof.into()),
+                Progress::PeerClosed => {
+                    self.peer_closed = true;
+                    break;
+                }
             }
         }
         Ok(())
@@ -68,6 +73,7 @@ impl Stream {
     pub(super) fn receive(&mut self, buffer: &mut Buffer) -> io::Result<()> {
         let before = buffer.seen();
         while buffer.seen() == before {
+            self.check_open()?;
             self.read()?;
             let Some(session) = &mut self.session else {
                 buffer.append(&self.incoming);
@@ -75,16 +81,19 @@ impl Stream {
                 return Ok(());
             };
             let progress = session.take_in(&mut self.incoming, buffer, &self.socket)?;
-            if progress == Progress::PeerClosed && buffer.seen() == before {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
+            self.peer_closed = progress == Progress::PeerClosed;
         }
         Ok(())
     }
 
     /// Waits until something has come.
     pub(super) fn wait(&self) -> io::Result<()> {
+        self.check_open()?;
         self.socket.wait()
+    }
+
+    fn check_open(&self) -> io::Result<()> {
+        if self.peer_closed { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
     /// Sends all of `data`; `buffer` is where data goes that comes.

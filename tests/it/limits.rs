@@ -17,6 +17,7 @@ use detour::rules::pattern::{COMPILED_BYTES_MAX, REGEX_BYTES_MAX};
 use detour::rules::{ITEMS_MAX, RULES_PER_DOCUMENT_MAX, TEXT_BYTES_MAX};
 use detour::server::Limits;
 use detour::server::limits::HEADERS_MAX;
+use detour::server::probe::Timing;
 use detour::sources::file::FILE_BYTES_MAX;
 use detour::sources::harbor::HarborLimits;
 
@@ -55,6 +56,7 @@ fn section(title: &str, rows: &[(&str, String, &str)]) -> String {
 
 fn admission() -> Vec<(&'static str, String, &'static str)> {
     let limits = Limits::admission();
+    let probing = Timing::standard();
     let drain = seconds(DEFAULT_DRAIN);
     vec![
         ("head of a request", bytes(limits.head_bytes), "431"),
@@ -81,6 +83,7 @@ fn admission() -> Vec<(&'static str, String, &'static str)> {
         ("reading a request", seconds(limits.request), "the connection is closed"),
         ("sending an answer", seconds(limits.request), "the connection is closed"),
         ("between two requests", seconds(limits.idle), "the connection is closed"),
+        ("silence of its own probe", seconds(probing.silence), "`/livez` fails"),
         ("drain after SIGTERM, by `--drain`", drain, "what is left is cut"),
         (
             "all annotations of an object",

@@ -148,9 +148,13 @@ impl Scene {
             for generation in 1..=EXCHANGES {
                 put(generation);
                 let newest = || self.newest.load(Ordering::Relaxed);
-                eventually("an answer by new rules", || self.ended() || newest() == generation);
+                eventually(&format!("an answer by rules {generation}"), || {
+                    self.ended() || newest() == generation
+                });
                 let served = || self.certificates.load(Ordering::Relaxed);
-                eventually("a new certificate", || self.ended() || served() == generation);
+                eventually(&format!("certificate {generation}"), || {
+                    self.ended() || served() == generation
+                });
             }
         });
     }

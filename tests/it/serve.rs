@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use rcgen::KeyPair;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -19,7 +20,8 @@ pub(crate) const RULES: &str = include_str!("../../examples/rules.yaml");
 /// A directory with a certificate and rules; removed at the end.
 pub(crate) struct Directory {
     path: directory::Directory,
-    certificate: String,
+    pub(crate) certificate: String,
+    pub(crate) key: KeyPair,
 }
 
 impl Directory {
@@ -30,7 +32,13 @@ impl Directory {
         fs::write(path.join("tls.crt"), &certificate).unwrap();
         fs::write(path.join("tls.key"), pair.signing_key.serialize_pem()).unwrap();
         fs::write(path.join("rules.yaml"), rules).unwrap();
-        Self { path, certificate }
+        Self { path, certificate, key: pair.signing_key }
+    }
+
+    /// Puts another file into the place of one.
+    pub(crate) fn replace(&self, name: &str, content: &str) {
+        fs::write(self.path.join("new"), content).unwrap();
+        fs::rename(self.path.join("new"), self.path.join(name)).unwrap();
     }
 
     fn command(&self, more: &[&str]) -> Command {
@@ -44,7 +52,7 @@ impl Directory {
 
 /// A running webhook.
 pub(crate) struct Running {
-    directory: Directory,
+    pub(crate) directory: Directory,
     pub(crate) process: Child,
     pub(crate) log: Box<dyn Iterator<Item = Value>>,
     admission: SocketAddr,
@@ -110,7 +118,7 @@ impl Drop for Running {
     }
 }
 
-fn message(line: &Value) -> &str {
+pub(crate) fn message(line: &Value) -> &str {
     line["message"].as_str().unwrap()
 }
 

@@ -245,3 +245,61 @@ fn a_tag_is_no_registry() {
         &["m.example/quay:1", "m.example/a"],
     );
 }
+
+#[test]
+fn text_before_a_placed_tag_belongs_to_it() {
+    check_there(
+        "prefix: quay.io",
+        "m.example/team/x:v-{tag}",
+        &["m.example/team/x:v-1"],
+        &["m.example/team/x:1", "m.example/team/x", "m.example/team/xy:v-1"],
+    );
+}
+
+#[test]
+fn tag_and_digest_are_both_read_where_they_are_placed() {
+    let a = digest('a');
+    check_there(
+        "prefix: quay.io",
+        "m.example/{name}:v-{tag}@{digest}",
+        &[&format!("m.example/n:v-1@{a}")],
+        &[&format!("m.example/n:1@{a}"), &format!("m.example/n@{a}"), "m.example/n:v-1"],
+    );
+}
+
+#[test]
+fn the_templates_own_tag_and_digest_are_the_only_ones() {
+    let (a, b) = (digest('a'), digest('b'));
+    check_there(
+        "prefix: quay.io",
+        &format!("m.example/{{name}}:own@{a}"),
+        &[&format!("m.example/n:own@{a}")],
+        &[&format!("m.example/n:own@{b}"), &format!("m.example/n@{a}"), "m.example/n:own"],
+    );
+}
+
+#[test]
+fn only_docker_hub_has_official_images() {
+    check_there(
+        "prefix: quay.io",
+        "m.example/{name}-x",
+        &["m.example/n-x"],
+        &["m.example/library/n-x"],
+    );
+    check_there(
+        "prefix: quay.io",
+        "docker.io/{name}/x",
+        &["docker.io/n/x"],
+        &["docker.io/library/n/x"],
+    );
+}
+
+#[test]
+fn a_tag_is_not_followed_by_another() {
+    check_there(
+        "glob: \"quay.io/*\"",
+        "m.example/{1}:latest",
+        &["m.example/n:latest", "m.example/n"],
+        &["m.example/n:1", "m.example/n:1-latest"],
+    );
+}

@@ -152,15 +152,3 @@ fn a_thread_that_cannot_be_had_costs_a_connection_and_nothing_else() {
         eventually("its place is free", || fixture.server.open_connections() == 0);
     }
 }
-
-#[test]
-fn the_accept_loop_has_a_pulse() {
-    let fixture = start_plain(LIMITS);
-    let mut oldest = Duration::ZERO;
-    eventually("it turns without a connection", || {
-        let age = fixture.server.accept_age();
-        let turned = oldest > Duration::from_millis(500) && age < oldest;
-        oldest = oldest.max(age);
-        turned
-    });
-}

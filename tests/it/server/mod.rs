@@ -7,6 +7,7 @@ mod deadlines;
 mod drain;
 mod forged;
 mod framing;
+mod life;
 mod records;
 mod tls;
 
@@ -108,7 +109,7 @@ fn start_with(listener: TcpListener, transport: Transport, limits: Limits) -> Fi
 fn start(limits: Limits) -> Fixture {
     let development = dev::generate().unwrap();
     let slot = Arc::new(TlsSlot::empty());
-    slot.set(development.config);
+    slot.set(development.served);
     let fixture = start_with(loopback(), Transport::Tls(slot), limits);
     Fixture { certificate: Some(development.certificate_pem), ..fixture }
 }

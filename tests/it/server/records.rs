@@ -1,6 +1,7 @@
 //! Requests in TLS records of every size, over both versions.
 
 use super::*;
+use detour::server::HandshakeFailure;
 use rustls::version::{TLS12, TLS13};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
@@ -42,6 +43,12 @@ impl Wire {
 
     fn put(&mut self, wire: &[u8]) {
         self.socket.write_all(wire).unwrap();
+    }
+
+    /// The server says goodbye.
+    fn ends(&mut self) -> bool {
+        let mut stream = rustls::Stream::new(&mut self.tls, &mut self.socket);
+        matches!(stream.read(&mut [0]), Ok(0))
     }
 
     fn bodies(&mut self, count: usize) -> Vec<String> {
@@ -148,28 +155,54 @@ fn a_handshake_may_come_a_byte_at_a_time() {
     }
 }
 
+/// A client whose handshake ends with what is about to be written.
+fn unfinished(fixture: &Fixture) -> Wire {
+    let config = client_config_for(fixture.certificate.as_deref().unwrap(), &[&TLS13]);
+    let (mut tls, mut socket) = client_stream(fixture.server.address(), config).into_parts();
+    let mut flight = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut flight).unwrap();
+    }
+    socket.write_all(&flight).unwrap();
+    while tls.is_handshaking() {
+        assert!(tls.read_tls(&mut socket).unwrap() > 0);
+        tls.process_new_packets().unwrap();
+    }
+    assert!(tls.wants_write(), "its Finished is not sent yet");
+    Wire { tls, socket }
+}
+
 #[test]
 fn a_request_may_come_in_one_write_with_the_end_of_the_handshake() {
     let fixture = start(LIMITS);
     for bytes in [0, 3, 100_000] {
-        let config = client_config_for(fixture.certificate.as_deref().unwrap(), &[&TLS13]);
-        let (mut tls, mut socket) = client_stream(fixture.server.address(), config).into_parts();
-        let mut flight = Vec::new();
-        while tls.wants_write() {
-            tls.write_tls(&mut flight).unwrap();
-        }
-        socket.write_all(&flight).unwrap();
-        while tls.is_handshaking() {
-            assert!(tls.read_tls(&mut socket).unwrap() > 0);
-            tls.process_new_packets().unwrap();
-        }
-        // Not sent yet: the client's Finished, and now the request behind it.
-        assert!(tls.wants_write());
-        let mut wire = Wire { tls, socket };
+        let mut wire = unfinished(&fixture);
         let sealed = wire.sealed(&request("/echo", bytes), RECORD);
         wire.put(&sealed);
         assert_eq!(wire.bodies(1), [format!("POST /echo {bytes}")]);
     }
+}
+
+#[test]
+fn a_goodbye_may_come_in_one_write_with_all_before_it() {
+    let fixture = start(LIMITS);
+    for text in [request("/echo", 3), Vec::new()] {
+        let mut wire = unfinished(&fixture);
+        wire.tls.writer().write_all(&text).unwrap();
+        wire.tls.send_close_notify();
+        let mut sealed = Vec::new();
+        while wire.tls.wants_write() {
+            wire.tls.write_tls(&mut sealed).unwrap();
+        }
+        wire.put(&sealed);
+        if !text.is_empty() {
+            assert_eq!(wire.bodies(1), ["POST /echo 3"]);
+        }
+        assert!(wire.ends());
+    }
+    let failures =
+        HandshakeFailure::ALL.map(|kind| fixture.server.counters().handshake_failures(kind));
+    assert_eq!(failures.iter().sum::<u64>(), 0, "a client that has shaken hands");
 }
 
 #[test]
@@ -215,8 +248,7 @@ fn a_goodbye_after_a_request_is_waited_for_by_nobody() {
         wire.put(&sealed);
         wire.socket.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(wire.bodies(1), ["POST /echo 3"], "{version:?}");
-        let mut stream = rustls::Stream::new(&mut wire.tls, &mut wire.socket);
-        assert!(matches!(stream.read(&mut [0]), Ok(0)), "{version:?}");
+        assert!(wire.ends(), "{version:?}");
     }
 }
 
@@ -230,8 +262,7 @@ fn a_goodbye_within_a_request_ends_it_unanswered() {
             wire.tls.send_close_notify();
             wire.tls.write_tls(&mut sealed).unwrap();
             wire.put(&sealed);
-            let mut stream = rustls::Stream::new(&mut wire.tls, &mut wire.socket);
-            assert!(matches!(stream.read(&mut [0]), Ok(0)), "{version:?} {end}");
+            assert!(wire.ends(), "{version:?} {end}");
             eventually("it is gone", || fixture.server.open_connections() == 0);
         }
     }

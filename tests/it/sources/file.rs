@@ -1,8 +1,8 @@
 //! Rules files: read, watched, published.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ use detour::sources::file::{self, Watcher};
 
 use super::Served;
 use crate::directory::Directory;
-use crate::server::eventually;
 
 impl Directory {
     /// Writes a file, with the directories above it.
@@ -108,24 +107,21 @@ fn files_that_are_swapped_while_they_are_read_count_together() {
 #[test]
 fn files_that_never_rest_are_a_fault_and_the_next_poll_reads_them() {
     let directory = Directory::new();
-    let path = directory.write("rules.yaml", &map("one"));
-    let (watcher, _) = Watcher::start(vec![path.clone()]);
-    let mut watcher = watcher.with_rest(Duration::from_millis(10));
-    let writes = AtomicBool::new(true);
-    let restless = thread::scope(|scope| {
-        scope.spawn(|| {
-            for number in (0..).take_while(|_| writes.load(Ordering::Relaxed)) {
-                fs::write(directory.join("next"), map(&format!("m{number}"))).unwrap();
-                fs::rename(directory.join("next"), &path).unwrap();
-            }
-        });
-        eventually("it has begun", || fs::read_to_string(&path).unwrap() != map("one"));
-        let loaded = watcher.poll().unwrap();
-        writes.store(false, Ordering::Relaxed);
-        loaded
-    });
-    assert!(restless.report.faults[0].to_string().contains("changes whenever it is read"));
-    assert_eq!(watcher.poll().unwrap().report.faults, []);
+    let (old, new) = (map("old"), map("new"));
+    directory.generation("one", &[("rules.yaml", &old)]);
+    directory.generation("three", &[("rules.yaml", &new)]);
+    fs::create_dir(directory.join("two")).unwrap();
+    // Linux has a file that is another each time.
+    let restless = "/proc/sys/kernel/random/uuid";
+    symlink(restless, directory.join("two/rules.yaml")).unwrap();
+    directory.swap("one");
+    let (watcher, _) = Watcher::start(vec![directory.join("rules.yaml")]);
+    let mut watcher = watcher.with_rest(Duration::ZERO);
+    directory.swap("two");
+    let faults = watcher.poll().unwrap().report.faults;
+    assert!(faults[0].to_string().contains("changes whenever it is read"), "{faults:?}");
+    directory.swap("three");
+    assert_eq!(watcher.poll().unwrap().maps[0].id.name, "new");
 }
 
 #[test]

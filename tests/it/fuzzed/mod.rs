@@ -1,9 +1,14 @@
 //! What the fuzz targets do with arbitrary bytes; the tests run it over the
 //! seeds, so that an input that once failed is tried for ever.
 
-use bumpalo::Bump;
+mod glob;
+mod http_head;
+mod review;
+mod template;
+
 use std::sync::LazyLock;
 
+use bumpalo::Bump;
 use detour::admission::Handling;
 use detour::mapping::Mapping;
 use detour::mapping::policy::Policy;
@@ -12,9 +17,14 @@ use detour::reference::Reference;
 use detour::rules::{Source, Text, load, merge::merge};
 use serde_json::Value;
 
+pub(crate) use glob::fuzz_glob;
+pub(crate) use http_head::fuzz_http_head;
+pub(crate) use review::fuzz_review;
+pub(crate) use template::fuzz_template;
+
 use super::oracle;
 
-const GOLDEN_RULES: &str = include_str!("../golden/rules.yaml");
+const GOLDEN_RULES: &str = include_str!("../../golden/rules.yaml");
 const IMAGES: [&str; 6] = [
     "nginx",
     "quay.io/a/b:1",
@@ -39,6 +49,23 @@ fn compiled(rules: &str, policy: Policy) -> Option<Mapping> {
         assert!(!fault.to_string().contains(char::is_control), "{fault:?}");
     }
     loaded.report.faults.is_empty().then(|| Mapping::new(merge(loaded.maps), policy))
+}
+
+/// Bytes that choose; without any more, the first of everything.
+struct Choices<'b>(&'b [u8]);
+
+impl Choices<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.0.split_off_first().copied().unwrap_or_default()
+    }
+
+    fn of<'t, T>(&mut self, table: &'t [T]) -> &'t T {
+        &table[usize::from(self.byte()) % table.len()]
+    }
 }
 
 /// A parsed reference prints as itself.
@@ -134,24 +161,40 @@ fn decide_on(images: &[&str], mapping: &Mapping) {
     }
 }
 
-/// The committed inputs of a target.
-#[cfg(test)]
-fn each_of(directory: &str, try_it: fn(&[u8])) -> usize {
-    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
-    let entries = std::fs::read_dir(directory).expect("a directory");
-    let read = |entry: std::fs::DirEntry| std::fs::read(entry.path()).expect("a file");
-    entries.map(|entry| try_it(&read(entry.expect("an entry")))).count()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
     use super::*;
+
+    /// Tries what is in a directory; the number of inputs.
+    fn each_of(directory: &str, try_it: fn(&[u8])) -> usize {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        let entries = fs::read_dir(directory).expect("a directory");
+        let paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        for path in &paths {
+            try_it(&fs::read(path).expect("a file"));
+        }
+        paths.len()
+    }
 
     #[test]
     fn every_seed_of_the_fuzz_targets_passes() {
-        assert!(each_of("fuzz/seeds/reference", fuzz_reference) >= 30);
-        assert!(each_of("fuzz/seeds/rules", fuzz_rules) >= 2);
+        assert!(each_of("fuzz/seeds/glob", fuzz_glob) >= 20);
+        assert!(each_of("fuzz/seeds/http_head", fuzz_http_head) >= 20);
         assert!(each_of("fuzz/seeds/pattern_target", fuzz_pattern_target) >= 5);
+        assert!(each_of("fuzz/seeds/reference", fuzz_reference) >= 30);
+        assert!(each_of("fuzz/seeds/review", fuzz_review) >= 20);
+        assert!(each_of("fuzz/seeds/rules", fuzz_rules) >= 2);
+        assert!(each_of("fuzz/seeds/template", fuzz_template) >= 20);
         assert_eq!(each_of("tests/data/reviews", fuzz_admit), 30);
+    }
+
+    #[test]
+    fn every_reference_vector_passes() {
+        let vectors = include_str!("../../data/references.tsv").lines();
+        let inputs = vectors.filter_map(|line| line.split_once('\t')).map(|(input, _)| input);
+        assert!(inputs.inspect(|input| fuzz_reference(input.as_bytes())).count() >= 400);
     }
 }
