@@ -23,6 +23,7 @@ pub mod config;
 pub mod snapshot;
 pub mod client;
 pub mod kube;
+pub mod reload;
 pub mod sources;
 pub mod status;
 pub mod certs;

@@ -1,8 +1,13 @@
 //! One line an event, on stderr: text for people, JSON for machines.
 //!
+//! No thread waits for whoever reads the log: what does not fit is dropped, and
+//! the next line that fits says how many there were.
+//!
 //! What a pod says about itself is untrusted text. No line break, terminal
 //! escape or text that turns the reading direction reaches the log raw, in
 //! either form: such characters are written as `\uXXXX`.
+
+mod unwaited;
 
 use crate::config::{LogConfig, LogFormat};
 use log::kv::{Error, Key, Value, VisitSource};
@@ -11,10 +16,14 @@ use serde::Serializer;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use unwaited::Unwaited;
 
 /// The most that libraries may say: below it they print what is sent, tokens,
 /// passwords and keys with it.
 const LIBRARIES_MAX: LevelFilter = LevelFilter::Info;
+/// The most that TLS may say: it warns of each odd handshake, so that whoever
+/// reaches the port could fill the log. What fails is counted, by kind.
+const TLS_MAX: LevelFilter = LevelFilter::Error;
 
 /// Sends the records of the `log` macros to stderr from now on. `RUST_LOG` is
 /// not read. A second call changes nothing.
@@ -27,12 +36,23 @@ pub fn init(config: &LogConfig) {
     };
     let logger = env_logger::Builder::new()
         .filter_level(config.level.min(LIBRARIES_MAX))
+        .filter_module("rustls", config.level.min(TLS_MAX))
         .filter_module(env!("CARGO_CRATE_NAME"), config.level)
-        .target(env_logger::Target::Stderr)
+        .target(env_logger::Target::Pipe(Box::new(Unwaited::default())))
         .format(move |out, record| {
             LINE.with_borrow_mut(|text| {
+                let time = out.timestamp_millis();
+                let missing = unwaited::missing();
+                if missing > 0 {
+                    let told = format_args!("{missing} lines are missing: nobody read the log");
+                    let mut notice = Record::builder();
+                    let notice = notice.level(Level::Warn).target(module_path!()).args(told);
+                    text.clear();
+                    line(text, &time, &notice.build());
+                    write_escaped(out, text)?;
+                }
                 text.clear();
-                line(text, &out.timestamp_millis(), record);
+                line(text, &time, record);
                 write_escaped(out, text)?;
                 text.shrink_to(LINE_BYTES_KEPT);
                 Ok(())

@@ -125,7 +125,7 @@ impl Metrics {
         let help = "Time from a whole request to its answer";
         registry.register_with_unit("admission", help, Unit::Seconds, self.seconds.clone());
         registry.register("rules", "Rules in force", self.rules.clone());
-        let help = "Requests at which the admission panicked; each was allowed unchanged";
+        let help = "Requests at which Detour panicked; a review was allowed unchanged";
         registry.register("panics", help, self.panics.clone());
         self.server.register(registry);
         self.sources.register(registry);

@@ -15,7 +15,8 @@ use std::fmt;
 use bumpalo::Bump;
 
 use crate::arena::join;
-use grammar::{Parts, REPOSITORY_BYTES_MAX, split_at_mark};
+pub(crate) use grammar::split_at_mark;
+use grammar::{Parts, REPOSITORY_BYTES_MAX};
 pub use grammar::{is_image_id, is_registry, is_repository, looks_like_registry};
 
 /// The registry that a name without one belongs to.

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use bumpalo::Bump;
 use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
 
-use super::scan::{self, DEPTH_MAX, END};
+use super::scan::{self, DEPTH_MAX};
 
 /// Reads one text from its start to its end.
 ///
@@ -61,6 +61,15 @@ impl<T> Deref for Once<T> {
     }
 }
 
+/// A string that was not gone over yet.
+struct Quoted<'b> {
+    /// What is between its quotes.
+    inside: &'b [u8],
+    /// Whether that is what it says, without an escape.
+    is_plain: bool,
+    behind: &'b [u8],
+}
+
 /// An object of strings, in its order, with no key twice; null reads as the
 /// empty string, as in Go.
 pub(super) type Pairs<'b> = &'b [(&'b str, &'b str)];
@@ -73,10 +82,7 @@ impl<'b> Reader<'b> {
 
     /// Checks that nothing follows what was read.
     pub(super) fn end(&self) -> Option<()> {
-        match scan::token(self.rest) {
-            (END, []) => Some(()),
-            _ => None,
-        }
+        scan::trimmed(self.rest).is_empty().then_some(())
     }
 
     /// The value that ended the reading; none when the text is not JSON.
@@ -103,10 +109,11 @@ impl<'b> Reader<'b> {
         Some(())
     }
 
+    #[inline(always)]
     fn nullable<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.peek() {
             // No other value starts with it, and skipping checks the rest.
-            b'n' => self.skip().map(|()| None),
+            Some(b'n') => self.skip().map(|()| None),
             _ => read(self).map(Some),
         }
     }
@@ -114,11 +121,10 @@ impl<'b> Reader<'b> {
     /// Reads an object: `field` is called with each key and reads its value.
     pub(super) fn object(
         &mut self,
-        mut field: impl FnMut(&mut Self, &'b str) -> Option<()>,
+        mut field: impl FnMut(&mut Self, &'b [u8]) -> Option<()>,
     ) -> Option<()> {
         self.between([b'{', b'}'], "an object", |reader| {
-            let key = reader.string("a key")?;
-            reader.rest = scan::colon(reader.rest)?;
+            let key = reader.key()?;
             field(reader, key)
         })
     }
@@ -144,8 +150,8 @@ impl<'b> Reader<'b> {
     /// Reads `true` or `false`.
     pub(super) fn flag(&mut self) -> Option<bool> {
         let flag = match self.peek() {
-            b't' => true,
-            b'f' => false,
+            Some(b't') => true,
+            Some(b'f') => false,
             _ => return self.mismatch("true or false"),
         };
         self.skip().map(|()| flag)
@@ -154,7 +160,9 @@ impl<'b> Reader<'b> {
     /// Reads an object of strings.
     pub(super) fn pairs(&mut self) -> Option<Pairs<'b>> {
         let mut pairs = ArenaVec::new_in(self.arena);
-        self.object(|reader, key| {
+        self.between([b'{', b'}'], "an object", |reader| {
+            let key = reader.string("a key")?;
+            reader.rest = scan::expected(b':', reader.rest)?;
             let value = reader.nullable(Self::text)?.unwrap_or_default();
             pairs.push((key, value));
             Some(())
@@ -172,18 +180,35 @@ impl<'b> Reader<'b> {
         read(self).map(|value| &*self.arena.alloc(value))
     }
 
+    /// Reads a key and its colon.
+    fn key(&mut self) -> Option<&'b [u8]> {
+        let Quoted { inside, is_plain, behind } = self.quoted("a key")?;
+        self.rest = scan::expected(b':', behind)?;
+        match is_plain {
+            true => Some(inside),
+            false => unescaped(str::from_utf8(inside).ok()?, self.arena).map(str::as_bytes),
+        }
+    }
+
     fn string(&mut self, expected: &'static str) -> Option<&'b str> {
-        if !self.take(b'"') {
+        let Quoted { inside, is_plain, behind } = self.quoted(expected)?;
+        self.rest = behind;
+        let end = self.at() - 1;
+        let text = self.text.get(end - inside.len()..end)?;
+        if is_plain { Some(text) } else { unescaped(text, self.arena) }
+    }
+
+    /// Finds the end of a string.
+    #[inline(always)]
+    fn quoted(&mut self, expected: &'static str) -> Option<Quoted<'b>> {
+        let Some(rest) = scan::expected(b'"', self.rest) else {
             return self.mismatch(expected);
-        }
-        let start = self.at();
-        let special = scan::plain(self.rest);
-        self.rest = scan::string(special)?;
-        let inside = &self.text[start..self.at() - 1];
-        match special.first() {
-            Some(b'"') => Some(inside),
-            _ => unescaped(inside, self.arena),
-        }
+        };
+        let (special, behind) = scan::special(rest)?;
+        let is_plain = special == b'"';
+        let behind = if is_plain { behind } else { scan::odd_string(special, behind)? };
+        let inside = rest.get(..rest.len() - behind.len() - 1)?;
+        Some(Quoted { inside, is_plain, behind })
     }
 
     /// Reads what stands between brackets, with commas.
@@ -201,12 +226,16 @@ impl<'b> Reader<'b> {
             return None;
         }
         if !self.take(close) {
-            item(self)?;
-            while self.take(b',') {
+            loop {
                 item(self)?;
-            }
-            if !self.take(close) {
-                return None;
+                let (sign, behind) = scan::token(self.rest)?;
+                self.rest = behind;
+                if sign == close {
+                    break;
+                }
+                if sign != b',' {
+                    return None;
+                }
             }
         }
         self.depth -= 1;
@@ -214,18 +243,21 @@ impl<'b> Reader<'b> {
     }
 
     /// Goes over the next byte if it is this one.
+    #[inline(always)]
     fn take(&mut self, byte: u8) -> bool {
-        let (next, behind) = scan::token(self.rest);
-        let is_next = next == byte;
-        if is_next {
-            self.rest = behind;
+        match scan::expected(byte, self.rest) {
+            Some(behind) => {
+                self.rest = behind;
+                true
+            }
+            None => false,
         }
-        is_next
     }
 
-    /// The next byte that is no white space; [`END`] where there is none.
-    fn peek(&self) -> u8 {
-        scan::token(self.rest).0
+    /// The next byte that is no white space.
+    #[inline(always)]
+    fn peek(&self) -> Option<u8> {
+        scan::token(self.rest).map(|(next, _)| next)
     }
 
     fn at(&self) -> usize {
@@ -234,7 +266,7 @@ impl<'b> Reader<'b> {
 
     /// Ends the reading at a value, if there is one, of another type.
     fn mismatch<T>(&mut self, expected: &'static str) -> Option<T> {
-        let is_value = self.peek() != END;
+        let is_value = self.peek().is_some();
         self.mismatch = is_value.then(|| Mismatch { at: self.at(), expected });
         None
     }

@@ -6,6 +6,9 @@ use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
 use super::json::Reader;
 use super::write;
 
+/// What most tables fit in as a text; a longer one is moved while it grows.
+const TEXT_BYTES: usize = 256;
+
 /// A table in the order of its keys, none of which is there twice.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Originals<'r> {
@@ -56,7 +59,7 @@ impl<'r> Originals<'r> {
 
     /// The table as a JSON text.
     pub(super) fn encode(&self, arena: &'r Bump) -> &'r str {
-        let mut text = ArenaString::new_in(arena);
+        let mut text = ArenaString::with_capacity_in(TEXT_BYTES, arena);
         write::object(&mut text, self.entries.iter().copied());
         text.into_bump_str()
     }

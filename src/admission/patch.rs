@@ -7,83 +7,81 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bumpalo::Bump;
-use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
+use bumpalo::collections::String as ArenaString;
 
 use super::pod::{Extent, Field, List, Subject};
 use super::records::{Change, ORIGINALS_ANNOTATION};
 use super::write;
-use crate::arena::join;
+use crate::arena::append;
 
 /// What most patches fit in; a longer one is moved while it grows.
 const PATCH_BYTES: usize = 1_024;
 
+/// The operations, up to their path.
+const ADD: &str = r#"{"op":"add","path":""#;
+const REMOVE: &str = r#"{"op":"remove","path":""#;
+const REPLACE: &str = r#"{"op":"replace","path":""#;
+
 /// The operations so far.
 #[derive(Debug)]
 pub(super) struct Patch<'r> {
-    operations: ArenaVec<'r, Operation<'r>>,
+    /// A JSON array without its end; empty without operations.
+    text: ArenaString<'r>,
     arena: &'r Bump,
 }
 
-#[derive(Debug)]
-struct Operation<'r> {
-    op: &'static str,
-    path: &'r str,
-    value: Option<Value<'r>>,
-}
-
 /// What is put at a path.
-#[derive(Debug)]
-enum Value<'r> {
-    Text(&'r str),
+enum Value<'v> {
+    Text(&'v str),
     /// A reference to an object by its name.
-    Named(&'r str),
-    AllNamed(&'r [&'r str]),
-    Table(Option<(&'r str, &'r str)>),
+    Named(&'v str),
+    AllNamed(&'v [&'v str]),
+    Table(Option<(&'v str, &'v str)>),
 }
 
 impl<'r> Patch<'r> {
     /// No operations; those to come are kept in `arena`.
     pub(super) fn new(arena: &'r Bump) -> Self {
-        Self { operations: ArenaVec::new_in(arena), arena }
+        Self { text: ArenaString::new_in(arena), arena }
     }
 
     /// The patch in base64; none without operations.
-    pub(super) fn encode(&self) -> Option<&'r str> {
-        if self.operations.is_empty() {
+    pub(super) fn encode(mut self) -> Option<&'r str> {
+        if self.is_empty() {
             return None;
         }
-        let mut text = ArenaString::with_capacity_in(PATCH_BYTES, self.arena);
-        write::list(&mut text, "[]", &self.operations, |text, operation| operation.write(text));
-        let bytes = base64::encoded_len(text.len(), true)?;
+        self.text.push(']');
+        let bytes = base64::encoded_len(self.text.len(), true)?;
         let encoded = self.arena.alloc_slice_fill_default(bytes);
-        STANDARD.encode_slice(text.as_bytes(), encoded).ok()?;
+        STANDARD.encode_slice(self.text.as_bytes(), encoded).ok()?;
         std::str::from_utf8(encoded).ok()
     }
 
     /// Whether nothing changes.
     pub(super) fn is_empty(&self) -> bool {
-        self.operations.is_empty()
+        self.text.is_empty()
     }
 
     /// Replaces the text of an image field, which is there.
     pub(super) fn set_image(&mut self, subject: &Subject<'r>, field: &Field<'r>, image: &'r str) {
         let list = field.list.as_str();
-        let inner = if field.list == List::Volumes { "image/reference" } else { "image" };
-        let index = bumpalo::format!(in self.arena, "{}", field.index);
-        let path = join(&[subject.spec_path, "/", list, "/", &index, "/", inner], self.arena);
-        self.push("replace", path, Some(Value::Text(image)));
+        let inner = if field.list == List::Volumes { "/image/reference" } else { "/image" };
+        let mut index = ArenaString::new_in(self.arena);
+        write::number(&mut index, field.index);
+        let path = [subject.spec_path, "/", list, "/", &index, inner];
+        self.push(REPLACE, &path, Some(Value::Text(image)));
     }
 
     /// Appends the names that the pod does not have yet.
     pub(super) fn add_pull_secrets(&mut self, subject: &Subject<'r>, names: &'r [&'r str]) {
-        let path = join(&[subject.spec_path, "/imagePullSecrets"], self.arena);
         if subject.spec.image_pull_secrets.is_some() {
-            let path = join(&[path, "/-"], self.arena);
             for name in names {
-                self.push("add", path, Some(Value::Named(name)));
+                let path = [subject.spec_path, "/imagePullSecrets/-"];
+                self.push(ADD, &path, Some(Value::Named(name)));
             }
         } else if !names.is_empty() {
-            self.push("add", path, Some(Value::AllNamed(names)));
+            let path = [subject.spec_path, "/imagePullSecrets"];
+            self.push(ADD, &path, Some(Value::AllNamed(names)));
         }
     }
 
@@ -99,8 +97,8 @@ impl<'r> Patch<'r> {
         let labels = metadata.and_then(|metadata| *metadata.labels);
         let annotations = metadata.and_then(|metadata| *metadata.annotations);
         if annotation == Change::Remove {
-            let path = self.below("/metadata/annotations", ORIGINALS_ANNOTATION);
-            self.push("remove", path, None);
+            let key = as_segment(ORIGINALS_ANNOTATION, self.arena);
+            self.push(REMOVE, &["/metadata/annotations/", key], None);
         }
         let label = label.filter(|_| subject.extent == Extent::NewPod);
         let label = label.map(|(key, value)| (key.as_str(), value.as_str()));
@@ -118,46 +116,50 @@ impl<'r> Patch<'r> {
         for (table, has_table, addition) in additions {
             let Some((key, value)) = addition else { continue };
             if !std::mem::replace(&mut has_metadata, true) {
-                self.push("add", "/metadata", Some(Value::Table(None)));
+                self.push(ADD, &["/metadata"], Some(Value::Table(None)));
             }
             match has_table {
-                true => self.push("add", self.below(table, key), Some(Value::Text(value))),
-                false => self.push("add", table, Some(Value::Table(Some((key, value))))),
+                true => {
+                    let path = [table, "/", as_segment(key, self.arena)];
+                    self.push(ADD, &path, Some(Value::Text(value)));
+                }
+                false => self.push(ADD, &[table], Some(Value::Table(Some((key, value))))),
             }
         }
     }
 
-    fn push(&mut self, op: &'static str, path: &'r str, value: Option<Value<'r>>) {
-        self.operations.push(Operation { op, path, value });
-    }
-
-    /// The path of a key in the table at `path`.
-    fn below(&self, path: &'static str, key: &str) -> &'r str {
-        let mut text = ArenaString::from_str_in(path, self.arena);
-        text.push('/');
-        for character in key.chars() {
-            match character {
-                '~' => text.push_str("~0"),
-                '/' => text.push_str("~1"),
-                other => text.push(other),
-            }
+    /// Appends an operation at a path, in pieces without anything that JSON
+    /// escapes.
+    fn push(&mut self, start: &'static str, path: &[&str], value: Option<Value<'_>>) {
+        let out = &mut self.text;
+        if out.is_empty() {
+            out.reserve(PATCH_BYTES);
         }
-        text.into_bump_str()
+        out.push(if out.is_empty() { '[' } else { ',' });
+        out.push_str(start);
+        append(out, path);
+        match value {
+            Some(value) => {
+                out.push_str(r#"","value":"#);
+                value.write(out);
+                out.push('}');
+            }
+            None => out.push_str(r#""}"#),
+        }
     }
 }
 
-impl Operation<'_> {
-    fn write(&self, out: &mut ArenaString<'_>) {
-        out.push_str(r#"{"op":""#);
-        out.push_str(self.op);
-        out.push_str(r#"","path":"#);
-        write::string(out, self.path);
-        if let Some(value) = &self.value {
-            out.push_str(r#","value":"#);
-            value.write(out);
-        }
-        out.push('}');
+/// A key as a segment of a path.
+fn as_segment<'r>(key: &str, arena: &'r Bump) -> &'r str {
+    let mut segment = ArenaString::with_capacity_in(2 * key.len(), arena);
+    let mut rest = key;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'~' | b'/')) {
+        segment.push_str(&rest[..at]);
+        segment.push_str(if rest[at..].starts_with('~') { "~0" } else { "~1" });
+        rest = &rest[at + 1..];
     }
+    segment.push_str(rest);
+    segment.into_bump_str()
 }
 
 impl Value<'_> {

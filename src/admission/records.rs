@@ -9,6 +9,7 @@ use super::originals::Originals;
 use super::pod::{Extent, Field, List, Subject};
 use super::{ImageOutcome, Known};
 use crate::arena::join;
+use crate::mapping::RuleId;
 use crate::mapping::reason::Reason;
 use crate::reference::Reference;
 use crate::rules::names;
@@ -221,13 +222,12 @@ pub(super) fn warnings<'r>(images: &[ImageOutcome<'r>], arena: &'r Bump) -> &'r 
 }
 
 fn describe<'r>(image: &ImageOutcome<'r>, arena: &'r Bump) -> &'r str {
-    let new = image.new.unwrap_or(image.old);
+    let (old, new) = (image.old, image.new.unwrap_or(image.old));
     let reason = image.reason.as_str();
     match &image.rule {
-        Some(rule) => {
-            let why = [reason, " by ", rule.map, "#", rule.rule];
-            join(&[image.old, " -> ", new, " (", join(&why, arena), ")"], arena)
+        Some(RuleId { map, rule }) => {
+            join(&[old, " -> ", new, " (", reason, " by ", map, "#", rule, ")"], arena)
         }
-        None => join(&[image.old, " -> ", new, " (", reason, ")"], arena),
+        None => join(&[old, " -> ", new, " (", reason, ")"], arena),
     }
 }

@@ -103,9 +103,9 @@ impl<'b, R> Wire<'b, R> {
         let (api_version, kind, request) = (Once::default(), Once::default(), Once::default());
         let mut wire = Self { api_version, kind, request };
         reader.object(|reader, key| match key {
-            "apiVersion" => reader.once(&mut wire.api_version, Reader::text),
-            "kind" => reader.once(&mut wire.kind, Reader::text),
-            "request" => reader.once(&mut wire.request, &read_request),
+            b"apiVersion" => reader.once(&mut wire.api_version, Reader::text),
+            b"kind" => reader.once(&mut wire.kind, Reader::text),
+            b"request" => reader.once(&mut wire.request, &read_request),
             _ => reader.skip(),
         })?;
         reader.end()?;
@@ -137,7 +137,7 @@ impl<'b, R> Wire<'b, R> {
 fn read_uid<'b>(reader: &mut Reader<'b>) -> Option<Once<&'b str>> {
     let mut uid = Once::default();
     reader.object(|reader, key| match key {
-        "uid" => reader.once(&mut uid, Reader::text),
+        b"uid" => reader.once(&mut uid, Reader::text),
         _ => reader.skip(),
     })?;
     Some(uid)
@@ -155,9 +155,12 @@ macro_rules! object {
         impl<'b> $name<'b> {
             fn read(reader: &mut Reader<'b>) -> Option<Self> {
                 let mut object = Self::default();
-                reader.object(|reader, key| match key {
-                    $($key => reader.once(&mut object.$field, $read),)*
-                    _ => reader.skip(),
+                // A match would compare byte by byte.
+                reader.object(|reader, key| {
+                    $(if key == $key {
+                        return reader.once(&mut object.$field, $read);
+                    })*
+                    reader.skip()
                 })?;
                 Some(object)
             }
@@ -168,93 +171,93 @@ macro_rules! object {
 object! {
     /// `request`, see the API reference of admission.k8s.io.
     Request {
-        "uid" uid: &'b str = Reader::text,
-        "kind" kind: GroupKind<'b> = GroupKind::read,
-        "subResource" sub_resource: &'b str = Reader::text,
-        "namespace" namespace: &'b str = Reader::text,
-        "name" name: &'b str = Reader::text,
-        "operation" operation: &'b str = Reader::text,
-        "dryRun" dry_run: bool = Reader::flag,
-        "object" object: &'b Object<'b> = |reader| reader.kept(Object::read),
-        "oldObject" old_object: &'b Object<'b> = |reader| reader.kept(Object::read),
+        b"uid" uid: &'b str = Reader::text,
+        b"kind" kind: GroupKind<'b> = GroupKind::read,
+        b"subResource" sub_resource: &'b str = Reader::text,
+        b"namespace" namespace: &'b str = Reader::text,
+        b"name" name: &'b str = Reader::text,
+        b"operation" operation: &'b str = Reader::text,
+        b"dryRun" dry_run: bool = Reader::flag,
+        b"object" object: &'b Object<'b> = |reader| reader.kept(Object::read),
+        b"oldObject" old_object: &'b Object<'b> = |reader| reader.kept(Object::read),
     }
 }
 
 object! {
     GroupKind {
-        "group" group: &'b str = Reader::text,
-        "kind" kind: &'b str = Reader::text,
+        b"group" group: &'b str = Reader::text,
+        b"kind" kind: &'b str = Reader::text,
     }
 }
 
 object! {
     /// A pod, or an object with a pod template.
     Object {
-        "metadata" metadata: &'b Metadata<'b> = |reader| reader.kept(Metadata::read),
-        "spec" spec: &'b Spec<'b> = |reader| reader.kept(Spec::read),
-        "template" template: &'b Object<'b> = |reader| reader.kept(Object::read),
+        b"metadata" metadata: &'b Metadata<'b> = |reader| reader.kept(Metadata::read),
+        b"spec" spec: &'b Spec<'b> = |reader| reader.kept(Spec::read),
+        b"template" template: &'b Object<'b> = |reader| reader.kept(Object::read),
     }
 }
 
 object! {
     Metadata {
-        "name" name: &'b str = Reader::text,
-        "generateName" generate_name: &'b str = Reader::text,
-        "namespace" namespace: &'b str = Reader::text,
-        "labels" labels: Pairs<'b> = Reader::pairs,
-        "annotations" annotations: Pairs<'b> = Reader::pairs,
-        "ownerReferences" owner_references: &'b [Option<OwnerReference<'b>>] =
+        b"name" name: &'b str = Reader::text,
+        b"generateName" generate_name: &'b str = Reader::text,
+        b"namespace" namespace: &'b str = Reader::text,
+        b"labels" labels: Pairs<'b> = Reader::pairs,
+        b"annotations" annotations: Pairs<'b> = Reader::pairs,
+        b"ownerReferences" owner_references: &'b [Option<OwnerReference<'b>>] =
             |reader| reader.list(OwnerReference::read),
     }
 }
 
 object! {
     OwnerReference {
-        "apiVersion" api_version: &'b str = Reader::text,
-        "kind" kind: &'b str = Reader::text,
-        "name" name: &'b str = Reader::text,
-        "controller" controller: bool = Reader::flag,
+        b"apiVersion" api_version: &'b str = Reader::text,
+        b"kind" kind: &'b str = Reader::text,
+        b"name" name: &'b str = Reader::text,
+        b"controller" controller: bool = Reader::flag,
     }
 }
 
 object! {
     /// The `spec` of a pod or of an object with a pod template.
     Spec {
-        "containers" containers: &'b [Option<Container<'b>>] = Container::read_list,
-        "initContainers" init_containers: &'b [Option<Container<'b>>] = Container::read_list,
-        "ephemeralContainers" ephemeral_containers: &'b [Option<Container<'b>>] =
+        b"containers" containers: &'b [Option<Container<'b>>] = Container::read_list,
+        b"initContainers" init_containers: &'b [Option<Container<'b>>] = Container::read_list,
+        b"ephemeralContainers" ephemeral_containers: &'b [Option<Container<'b>>] =
             Container::read_list,
-        "volumes" volumes: &'b [Option<Volume<'b>>] = |reader| reader.list(Volume::read),
-        "imagePullSecrets" image_pull_secrets: &'b [Option<Named<'b>>] =
+        b"volumes" volumes: &'b [Option<Volume<'b>>] = |reader| reader.list(Volume::read),
+        b"imagePullSecrets" image_pull_secrets: &'b [Option<Named<'b>>] =
             |reader| reader.list(Named::read),
-        "template" template: &'b Object<'b> = |reader| reader.kept(Object::read),
-        "jobTemplate" job_template: &'b Object<'b> = |reader| reader.kept(Object::read),
+        b"template" template: &'b Object<'b> = |reader| reader.kept(Object::read),
+        b"jobTemplate" job_template: &'b Object<'b> = |reader| reader.kept(Object::read),
     }
 }
 
 object! {
     Container {
-        "name" name: &'b str = Reader::text,
-        "image" image: &'b str = Reader::text,
+        b"name" name: &'b str = Reader::text,
+        b"image" image: &'b str = Reader::text,
     }
 }
 
 object! {
     Volume {
-        "name" name: &'b str = Reader::text,
-        "image" image: ImageVolume<'b> = ImageVolume::read,
+        b"name" name: &'b str = Reader::text,
+        b"image" image: ImageVolume<'b> = ImageVolume::read,
     }
 }
 
 object! {
     ImageVolume {
-        "reference" reference: &'b str = Reader::text,
+        b"reference" reference: &'b str = Reader::text,
     }
 }
 
 object! {
     Named {
-        "name" name: &'b str = Reader::text,
+        b"name" name: &'b str = Reader::text,
     }
 }
 

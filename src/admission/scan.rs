@@ -10,67 +10,114 @@
 /// Deepest nesting of arrays and objects; that of `serde_json`.
 pub(super) const DEPTH_MAX: u32 = 127;
 
-/// Stands for the end of the text, where a value or a sign could be.
-pub(super) const END: u8 = 0;
-
 const LOW: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 
 /// The first byte that is no white space, and what is left behind it.
 #[inline(always)]
-pub(super) fn token(mut rest: &[u8]) -> (u8, &[u8]) {
-    loop {
-        match rest.split_first() {
-            Some((byte, behind)) if *byte > b' ' => return (*byte, behind),
-            Some((b' ' | b'\n' | b'\r' | b'\t', behind)) => rest = behind,
-            // Nothing begins with a control character.
-            Some(_) | None => return (END, rest),
-        }
+pub(super) fn token(rest: &[u8]) -> Option<(u8, &[u8])> {
+    match rest {
+        [byte, behind @ ..] if *byte > b' ' => Some((*byte, behind)),
+        _ => distant_token(rest),
     }
 }
 
-/// What is left from the first quote, backslash or control character on;
-/// eight bytes at a time.
+/// What is left behind a byte that has to come, white space aside.
 #[inline(always)]
-pub(super) fn plain(mut rest: &[u8]) -> &[u8] {
-    while let Some((chunk, behind)) = rest.split_first_chunk() {
+pub(super) fn expected(byte: u8, rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [first, behind @ ..] if *first == byte => Some(behind),
+        [first, ..] if *first > b' ' => None,
+        _ => distant(byte, rest),
+    }
+}
+
+/// [`token`], where it does not come at once: the API server writes no white space.
+#[cold]
+#[inline(never)]
+fn distant_token(rest: &[u8]) -> Option<(u8, &[u8])> {
+    match trimmed(rest) {
+        [byte, behind @ ..] if *byte > b' ' => Some((*byte, behind)),
+        // Nothing begins with a control character.
+        _ => None,
+    }
+}
+
+/// [`expected`], where it does not come at once.
+#[cold]
+#[inline(never)]
+fn distant(byte: u8, rest: &[u8]) -> Option<&[u8]> {
+    match trimmed(rest) {
+        [first, behind @ ..] if *first == byte => Some(behind),
+        _ => None,
+    }
+}
+
+/// The text from the first byte on that is no white space.
+pub(super) fn trimmed(mut rest: &[u8]) -> &[u8] {
+    while let [byte, behind @ ..] = rest
+        && is_blank(*byte)
+    {
+        rest = behind;
+    }
+    rest
+}
+
+/// The first quote, backslash or control character, and what is left behind
+/// it; eight bytes at a time.
+#[inline(always)]
+pub(super) fn special(mut rest: &[u8]) -> Option<(u8, &[u8])> {
+    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        let zero_at = |word: u64| word.wrapping_sub(LOW) & !word;
-        let quote = zero_at(word ^ (LOW * u64::from(b'"')));
-        let backslash = zero_at(word ^ (LOW * u64::from(b'\\')));
-        let control = word.wrapping_sub(LOW * 0x20) & !word;
+        // The quote changes places with the space, next to the control characters.
+        let low = (word ^ (LOW * 0x02)).wrapping_sub(LOW * 0x21);
+        let backslash = (word ^ (LOW * u64::from(b'\\'))).wrapping_sub(LOW);
         // A borrow sets bits above the first hit only.
-        match (quote | backslash | control) & HIGH {
+        match (low | backslash) & !word & HIGH {
             0 => rest = behind,
-            hits => return &rest[(hits.trailing_zeros() / 8) as usize..],
+            hits => {
+                let at = (hits.trailing_zeros() / 8) as usize;
+                return Some((rest[at], &rest[at + 1..]));
+            }
         }
     }
-    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
-    let end = rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
-    &rest[end..]
+    last_special(rest)
+}
+
+/// [`special`] in what is shorter than eight bytes.
+#[inline(never)]
+fn last_special(rest: &[u8]) -> Option<(u8, &[u8])> {
+    let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+    Some((rest[at], &rest[at + 1..]))
 }
 
 /// Goes over a string whose opening quote was gone over.
 #[inline(always)]
-pub(super) fn string(rest: &[u8]) -> Option<&[u8]> {
-    match plain(rest) {
-        [b'"', behind @ ..] => Some(behind),
-        special => odd_string(special),
+pub(super) fn string(mut rest: &[u8]) -> Option<&[u8]> {
+    loop {
+        match special(rest)? {
+            (b'"', behind) => return Some(behind),
+            // What JSON inside of a string has most of.
+            (b'\\', [b'"', behind @ ..]) => rest = behind,
+            (first, behind) => return odd_string(first, behind),
+        }
     }
 }
 
-/// [`string`], from the first byte on that is not plain.
+/// [`string`], from behind the first byte on that is not plain.
 #[inline(never)]
-fn odd_string(mut rest: &[u8]) -> Option<&[u8]> {
+pub(super) fn odd_string(first: u8, mut rest: &[u8]) -> Option<&[u8]> {
+    let mut special = (first, rest);
     loop {
-        rest = match rest {
-            [b'"', behind @ ..] => return Some(behind),
-            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', behind @ ..] => {
-                plain(behind)
+        rest = match special {
+            (b'"', behind) => return Some(behind),
+            (b'\\', [b'u', behind @ ..]) => unicode_escape(behind)?.1,
+            (b'\\', [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', behind @ ..]) => {
+                behind
             }
-            [b'\\', b'u', behind @ ..] => plain(unicode_escape(behind)?.1),
             _ => return None,
-        }
+        };
+        special = self::special(rest)?;
     }
 }
 
@@ -104,68 +151,66 @@ fn hex(rest: &[u8]) -> Option<(u16, &[u8])> {
 pub(super) fn value(mut rest: &[u8], depth: u32) -> Option<&[u8]> {
     // A bit for each array or object that is open: 1 for an object.
     let mut kinds: u128 = 0;
-    let mut open = 0;
+    let mut open = depth;
     loop {
-        let (first, behind) = token(rest);
-        rest = match first {
-            b'"' => string(behind)?,
-            b'{' | b'[' => {
-                if depth + open >= DEPTH_MAX {
-                    return None;
-                }
-                let (next, inside) = token(behind);
-                // `]` and `}` come two after their opening brackets.
-                if next != first + 2 {
+        let (&first, behind) = rest.split_first()?;
+        if first == b'"' {
+            rest = string(behind)?;
+        } else if is_opening(first) {
+            if open >= DEPTH_MAX {
+                return None;
+            }
+            match expected(end_of(first), behind) {
+                Some(behind) => rest = behind,
+                None => {
                     kinds = kinds << 1 | u128::from(first == b'{');
                     open += 1;
-                    rest = if first == b'{' { key(next, inside)? } else { behind };
+                    rest = if first == b'{' { key(behind)? } else { behind };
                     continue;
                 }
-                inside
             }
-            _ => scalar(first, behind)?,
-        };
+        } else if is_blank(first) {
+            rest = trimmed(behind);
+            continue;
+        } else {
+            rest = scalar(first, behind)?;
+        }
         // Behind a value: what it is in goes on or ends.
         loop {
-            if open == 0 {
+            if open == depth {
                 return Some(rest);
             }
             let is_object = kinds & 1 == 1;
-            let (sign, behind) = token(rest);
-            rest = behind;
-            match (sign, is_object) {
-                (b',', true) => {
-                    let (next, behind) = token(rest);
-                    rest = key(next, behind)?;
-                    break;
-                }
-                (b',', false) => break,
-                (b'}', true) | (b']', false) => {
-                    kinds >>= 1;
-                    open -= 1;
-                }
-                _ => return None,
+            if let Some(behind) = expected(b',', rest) {
+                rest = if is_object { key(behind)? } else { behind };
+                break;
             }
+            rest = expected(if is_object { b'}' } else { b']' }, rest)?;
+            kinds >>= 1;
+            open -= 1;
         }
     }
 }
 
-/// Goes over a key, whose first byte was gone over, and its colon.
-#[inline(always)]
-fn key(first: u8, rest: &[u8]) -> Option<&[u8]> {
-    match first {
-        b'"' => colon(string(rest)?),
-        _ => None,
-    }
+/// Whether an array or an object begins with the byte: `[` and `{` differ in
+/// one bit.
+fn is_opening(byte: u8) -> bool {
+    byte | 0x20 == b'{'
 }
 
-/// Goes over the colon that follows a key.
+/// `]` and `}` come two after their opening brackets.
+fn end_of(opening: u8) -> u8 {
+    opening + 2
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+/// Goes over a key and its colon.
 #[inline(always)]
-pub(super) fn colon(rest: &[u8]) -> Option<&[u8]> {
-    match token(rest) {
-        (b':', behind) => Some(behind),
-        _ => None,
-    }
+fn key(rest: &[u8]) -> Option<&[u8]> {
+    expected(b':', string(expected(b'"', rest)?)?)
 }
 
 /// Goes over a number, `true`, `false` or `null`, whose first byte was gone

@@ -9,28 +9,35 @@ use super::scan;
 pub(super) fn string(out: &mut ArenaString<'_>, text: &str) {
     out.push('"');
     let mut rest = text;
-    loop {
-        // What is not plain is ASCII, so the text can be cut there.
-        let special = scan::plain(rest.as_bytes()).len();
-        let (plain, special) = rest.split_at(rest.len() - special);
-        out.push_str(plain);
-        let mut characters = special.chars();
-        match characters.next() {
-            None => break,
-            Some('"') => out.push_str("\\\""),
-            Some('\\') => out.push_str("\\\\"),
-            Some('\n') => out.push_str("\\n"),
-            Some(control) => {
-                let digit = |value: u32| char::from_digit(value, 16).unwrap_or_default();
-                let value = u32::from(control);
+    while let Some((special, behind)) = scan::special(rest.as_bytes()) {
+        // What is special is ASCII, so the text can be cut there.
+        let at = rest.len() - behind.len() - 1;
+        out.push_str(&rest[..at]);
+        match special {
+            b'"' | b'\\' => {
+                out.push('\\');
+                out.push(char::from(special));
+            }
+            b'\n' => out.push_str("\\n"),
+            control => {
+                let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
                 out.push_str("\\u00");
-                out.push(digit(value / 16));
-                out.push(digit(value % 16));
+                out.push(digit(control / 16));
+                out.push(digit(control % 16));
             }
         }
-        rest = characters.as_str();
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
     out.push('"');
+}
+
+/// Appends a number.
+pub(super) fn number(out: &mut ArenaString<'_>, number: usize) {
+    if number >= 10 {
+        self::number(out, number / 10);
+    }
+    out.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// Appends an object of strings; no key may come twice.

@@ -2,11 +2,10 @@
 //! never written anywhere.
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::ServerConfig;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::CertificateError;
-use crate::server::server_config;
+use crate::server::{Served, served};
 
 /// The names it is for: this machine, by its loopback addresses.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -14,7 +13,7 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// A development certificate in force.
 pub struct Development {
     /// Serves it.
-    pub config: ServerConfig,
+    pub served: Served,
     /// The certificate, for clients to trust: `curl --cacert`.
     pub certificate_pem: String,
 }
@@ -29,7 +28,7 @@ pub fn generate() -> Result<Development, CertificateError> {
         generate_simple_self_signed(NAMES.map(String::from))
             .map_err(|error| CertificateError::Generate(error.into()))?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
-    let config = server_config(vec![cert.der().clone()], key)
+    let served = served(vec![cert.der().clone()], key)
         .map_err(|error| CertificateError::Generate(error.into()))?;
-    Ok(Development { config, certificate_pem: cert.pem() })
+    Ok(Development { served, certificate_pem: cert.pem() })
 }

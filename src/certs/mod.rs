@@ -11,6 +11,17 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use self::own::dates;
+use crate::metrics::certificates::Certificates;
+use crate::server::TlsSlot;
+
+/// Tells when the certificate that is served ends, if that can be read.
+pub fn tell_served(slot: &TlsSlot, metrics: &Certificates) {
+    if let Some(span) = slot.leaf().and_then(|leaf| dates::span(&leaf)) {
+        metrics.set_expiry(span.ends);
+    }
+}
+
 /// Why there is no certificate to serve.
 #[derive(Debug)]
 pub enum CertificateError {
@@ -24,6 +35,11 @@ pub enum CertificateError {
     /// The file is larger than any certificate chain or key.
     TooLarge {
         /// The file.
+        path: PathBuf,
+    },
+    /// The files are others whenever they are read.
+    Restless {
+        /// The file of the certificates.
         path: PathBuf,
     },
     /// The file holds no certificate, or one that is not well-formed PEM.
@@ -69,6 +85,9 @@ impl fmt::Display for CertificateError {
             Self::TooLarge { path } => {
                 write!(f, "{} is larger than {} bytes", path.display(), files::FILE_BYTES_MAX)
             }
+            Self::Restless { path } => {
+                write!(f, "{} or its key changes whenever it is read", path.display())
+            }
             Self::NoCertificate { path } => {
                 write!(f, "{} holds no certificate in well-formed PEM", path.display())
             }
@@ -102,6 +121,7 @@ impl std::error::Error for CertificateError {
             Self::Unusable { source, .. } => Some(source),
             Self::Generate(source) => Some(source.as_ref()),
             Self::TooLarge { .. }
+            | Self::Restless { .. }
             | Self::NoCertificate { .. }
             | Self::NoKey { .. }
             | Self::Mismatch { .. }

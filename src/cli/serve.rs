@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use super::{Exit, report, sources, write_back};
 use crate::certs::files::{Files, Watcher};
-use crate::certs::own::Timing;
+use crate::certs::own;
 use crate::certs::own::keeper::{Keeper, Settings};
 use crate::certs::own::mint::Names;
-use crate::certs::{CertificateError, dev};
+use crate::certs::{CertificateError, dev, tell_served};
 use crate::client::{self, ProxyVariables, SetupError};
 use crate::config::{OwnCertificates, ServeConfig, Tls};
 use crate::kube::{Api, CredentialError, account};
@@ -24,7 +24,8 @@ use crate::mapping::Mapping;
 use crate::metrics::Metrics;
 use crate::server::limits::{self, DescriptorShortage};
 use crate::server::operations::{Notes, Operations};
-use crate::server::routes::{Admission, MUTATE_PATH};
+use crate::server::probe::{self, Timing};
+use crate::server::routes::{Admission, MUTATE_PATH, PROBE_PATH};
 use crate::server::{self, Limits, Server, ServerError, TlsSlot, Transport};
 use crate::snapshot::Published;
 use crate::status::WriteBack;
@@ -179,9 +180,13 @@ fn listen(
     let transport = Transport::Tls(Arc::clone(&slot));
     let admission = start("admission", config.listen, transport, limits, service)?;
     let admission = Arc::new(admission);
+    let timing = Timing::standard();
+    let life = probe::start(&admission, Arc::clone(&slot), PROBE_PATH, timing, supervisor)
+        .map_err(ServeError::Server)?;
     let draining = Arc::clone(draining);
     let service = Arc::new(Operations {
         admission: Arc::clone(&admission),
+        life,
         published,
         slot,
         metrics,
@@ -238,13 +243,17 @@ fn certificate(
                 .spawn_vital("certificate", || keeper.run())
                 .map_err(ServeError::Supervise)?;
         }
-        (Tls::Dev, _) => slot.set(dev::generate().map_err(ServeError::Certificate)?.config),
+        (Tls::Dev, _) => {
+            slot.set(dev::generate().map_err(ServeError::Certificate)?.served);
+            tell_served(&slot, &metrics.certificates);
+        }
         (Tls::Files { certificate, key }, _) => {
             let files = Files { certificate: certificate.clone(), key: key.clone() };
             let watcher =
                 Watcher::start(files, Arc::clone(&slot)).map_err(ServeError::Certificate)?;
+            let metrics = Arc::clone(metrics);
             supervisor
-                .spawn_vital("certificate", || watcher.run())
+                .spawn_vital("certificate", move || watcher.run(&metrics.certificates))
                 .map_err(ServeError::Supervise)?;
         }
     }
@@ -276,7 +285,7 @@ fn own_settings(own: &OwnCertificates, namespace: String) -> Result<Settings, Se
         secret: own.secret.clone(),
         webhooks: own.webhooks.clone(),
         names,
-        timing: Timing { leaf_life: own.leaf_life },
+        timing: own::Timing { leaf_life: own.leaf_life },
     })
 }
 

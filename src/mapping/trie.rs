@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::reference::split_at_mark;
+
 /// Values under paths such as `docker.io/library`.
 ///
 /// A look-up costs the length of the path, whatever the number of entries.
@@ -65,10 +67,7 @@ impl<T> Trie<T> {
     ) -> Option<R> {
         let node = &self.nodes[at];
         let deeper = rest.and_then(|rest| {
-            let (segment, rest) = match rest.split_once('/') {
-                Some((segment, rest)) => (segment, Some(rest)),
-                None => (rest, None),
-            };
+            let (segment, rest) = split_at_mark(rest, b'/');
             self.find_below(*node.children.get(segment)?, rest, choose)
         });
         deeper.or_else(|| {

@@ -1,6 +1,7 @@
-//! What is counted of the certificates of `--tls self`.
+//! What is counted of the certificate that is served, wherever it comes from,
+//! and of what `--tls self` keeps.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -18,10 +19,18 @@ struct RotationLabels {
     change: &'static str,
 }
 
+/// How an exchange of the certificate ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
 /// The Secret, the certificate that is served, and `caBundle`.
 #[derive(Debug, Default)]
 pub struct Certificates {
     expiry: Gauge,
+    last_sync: Gauge,
+    reloads: Family<OutcomeLabels, Counter>,
     rotations: Family<RotationLabels, Counter>,
     failures: Counter,
     ca_bundle_writes: Counter,
@@ -30,9 +39,18 @@ pub struct Certificates {
 
 impl Certificates {
     pub(super) fn register(&self, registry: &mut Registry) {
-        let help = "When the certificate that is served ends, since 1970; --tls self only";
+        let help = "When the certificate that is served ends, since 1970";
         let name = "certificate_expiry_timestamp";
         registry.register_with_unit(name, help, Unit::Seconds, self.expiry.clone());
+        let help = "When what the certificate comes from was in order last, since 1970";
+        let name = "certificate_last_sync_timestamp";
+        registry.register_with_unit(name, help, Unit::Seconds, self.last_sync.clone());
+        let help = "Exchanges of the certificate that is served, and those that failed";
+        registry.register("certificate_reloads", help, self.reloads.clone());
+        // From 0 on, so that the first of each is seen as a rise.
+        for outcome in ["success", "failure"] {
+            let _ = self.reloads.get_or_create(&OutcomeLabels { outcome });
+        }
         let help = "Changes of the Secret of --tls self that this instance made";
         registry.register("certificate_rotations", help, self.rotations.clone());
         let help = "Failed attempts to read or write what --tls self keeps";
@@ -46,6 +64,22 @@ impl Certificates {
     /// Sets when the certificate that is served ends, since 1970.
     pub fn set_expiry(&self, ends: Duration) {
         self.expiry.set(number(ends.as_secs()));
+    }
+
+    /// What the certificate comes from is in order now.
+    pub fn in_order(&self) {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        self.last_sync.set(number(now.as_secs()));
+    }
+
+    /// Counts another certificate in the place of a former one.
+    pub fn reloaded(&self) {
+        self.reloads.get_or_create(&OutcomeLabels { outcome: "success" }).inc();
+    }
+
+    /// Counts one that cannot be read or served.
+    pub fn not_reloaded(&self) {
+        self.reloads.get_or_create(&OutcomeLabels { outcome: "failure" }).inc();
     }
 
     /// Counts a change of the Secret.

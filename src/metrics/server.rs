@@ -35,11 +35,31 @@ pub struct ServerMetrics {
     pub limits: Vec<(&'static str, u64)>,
     /// Requests that were refused for their HTTP.
     pub refused: u64,
+    /// Connections that a panic ended outside of a request.
+    pub panics: u64,
+}
+
+/// What the probe of `/livez` found.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeMetrics {
+    /// When it was answered last, in seconds since 1970; 0 for never.
+    pub last_success: u64,
+    /// Probes that were answered.
+    pub answered: u64,
+    /// Probes that found the port overloaded, which is alive.
+    pub busy: u64,
+    /// Probes that showed no sign of life.
+    pub failed: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
     kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,6 +86,9 @@ pub struct Server {
     handshake_failures: Family<KindLabels, Total>,
     limits: Family<LimitLabels, Total>,
     refused: Total,
+    panics: Total,
+    probes: Family<OutcomeLabels, Total>,
+    probe_last_success: Gauge,
 }
 
 impl Server {
@@ -88,6 +111,13 @@ impl Server {
         registry.register("limits_hit", help, self.limits.clone());
         let help = "Requests refused for their HTTP";
         registry.register("http_refused", help, self.refused.clone());
+        let help = "Connections that a panic ended outside of a request";
+        registry.register("connection_panics", help, self.panics.clone());
+        let help = "When the probe of /livez was answered last, since 1970; 0 for never";
+        let (name, last) = ("probe_last_success_timestamp", self.probe_last_success.clone());
+        registry.register_with_unit(name, help, Unit::Seconds, last);
+        let help = "Probes of /livez by outcome";
+        registry.register("probes", help, self.probes.clone());
     }
 
     /// Takes over what the engine has counted.
@@ -99,6 +129,7 @@ impl Server {
         set(&self.turned_away, seen.turned_away);
         set(&self.accept_errors, seen.accept_errors);
         set(&self.refused, seen.refused);
+        set(&self.panics, seen.panics);
         for (direction, value) in [("received", seen.received_bytes), ("sent", seen.sent_bytes)] {
             set(&self.bytes.get_or_create(&DirectionLabels { direction }), value);
         }
@@ -107,6 +138,16 @@ impl Server {
         }
         for (limit, value) in &seen.limits {
             set(&self.limits.get_or_create(&LimitLabels { limit }), *value);
+        }
+    }
+
+    /// Takes over what the probe has found.
+    pub fn set_probe(&self, found: ProbeMetrics) {
+        let ProbeMetrics { last_success, answered, busy, failed } = found;
+        self.probe_last_success.set(number(last_success));
+        for (outcome, count) in [("answered", answered), ("busy", busy), ("failed", failed)] {
+            let total = self.probes.get_or_create(&OutcomeLabels { outcome });
+            total.inner().store(count, Ordering::Relaxed);
         }
     }
 }

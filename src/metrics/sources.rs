@@ -1,6 +1,9 @@
 //! What is known of the sources of rules.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -11,6 +14,12 @@ use super::number;
 struct Labels {
     /// As in `--source`.
     source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    source: String,
+    outcome: &'static str,
 }
 
 /// What is known of a source.
@@ -24,6 +33,10 @@ pub struct SourceMetrics {
     pub is_failing: bool,
     /// When it was in order last, in seconds since 1970; 0 for never.
     pub last_sync: u64,
+    /// Times that it brought other rules, or was right again.
+    pub reloaded: u64,
+    /// Times that it became unreadable or wrong, or wrong in another way.
+    pub not_reloaded: u64,
 }
 
 /// All sources.
@@ -33,6 +46,7 @@ pub struct Sources {
     out_of_force: Family<Labels, Gauge>,
     failing: Family<Labels, Gauge>,
     last_sync: Family<Labels, Gauge>,
+    reloads: Family<ReloadLabels, Counter<u64, AtomicU64>>,
 }
 
 impl Sources {
@@ -46,6 +60,8 @@ impl Sources {
         let help = "When a source was in order last, since 1970; 0 for never";
         let last_sync = self.last_sync.clone();
         registry.register_with_unit("source_last_sync_timestamp", help, Unit::Seconds, last_sync);
+        let help = "Changes of a source that were taken over, and those that were not";
+        registry.register("source_reloads", help, self.reloads.clone());
     }
 
     /// Sets what is known of `source`, named as in `--source`.
@@ -58,5 +74,10 @@ impl Sources {
         set(&self.out_of_force, number(known.out_of_force));
         set(&self.failing, known.is_failing.into());
         set(&self.last_sync, number(known.last_sync));
+        let outcomes = [("success", known.reloaded), ("failure", known.not_reloaded)];
+        for (outcome, count) in outcomes {
+            let labels = ReloadLabels { source: source.to_owned(), outcome };
+            self.reloads.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
+        }
     }
 }

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::{DEFAULT_REGISTRY, LEGACY_REGISTRY, OFFICIAL_NAMESPACE, Reference, ReferenceError};
+use super::{DEFAULT_REGISTRY, LEGACY_REGISTRY, Reference, ReferenceError};
 
 /// Longest repository path in bytes; the registry does not count
 /// (`RepositoryNameTotalLengthMax`).
 pub(super) const REPOSITORY_BYTES_MAX: usize = 255;
 /// Longest tag in bytes.
 const TAG_BYTES_MAX: usize = 128;
+/// [`OFFICIAL_NAMESPACE`] as a prefix of a path.
+const OFFICIAL_PREFIX: &str = "library/";
 
 /// Whether `text` is a bare image id: 64 lower-case hexadecimal digits.
 pub fn is_image_id(text: &str) -> bool {
@@ -26,45 +28,103 @@ pub fn looks_like_registry(segment: &str) -> bool {
 /// of letters, digits and inner hyphens, or an IPv6 address in brackets.
 pub fn is_registry(text: &str) -> bool {
     let bracketed = text.strip_prefix('[').map(|inside| split_at_mark(inside, b']'));
-    let (is_host, port) = match bracketed.and_then(|(inside, port)| Some((inside, port?))) {
-        Some((address, port)) => (is_ipv6_text(address), port),
-        None => {
-            let colon = text.bytes().position(|byte| byte == b':').unwrap_or(text.len());
-            let (host, port) = text.split_at(colon);
-            (host.as_bytes().split(|byte| *byte == b'.').all(is_host_component), port)
+    match bracketed.and_then(|(inside, port)| Some((inside, port?))) {
+        Some((address, "")) => is_ipv6_text(address),
+        Some((address, port)) => {
+            is_ipv6_text(address) && port.starts_with(':') && end(&HOST, At::Host, port) == At::Port
         }
-    };
-    let is_port = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        None => matches!(end(&HOST, At::Start, text), At::Host | At::Port),
+    }
 }
 
 /// Whether `text` is a path of a registry: segments of lower-case letters and
 /// digits, with `.`, `_`, `__` or hyphens between them.
 pub fn is_repository(text: &str) -> bool {
-    let mut at = At::SegmentStart;
-    for byte in text.bytes() {
-        at = match (byte, at) {
-            (b'0'..=b'9' | b'a'..=b'z', _) => At::Alphanumeric,
-            (b'/', At::Alphanumeric) => At::SegmentStart,
-            (b'.', At::Alphanumeric) => At::Dot,
-            (b'_', At::Alphanumeric) => At::Underscore,
-            (b'_', At::Underscore) => At::Underscores,
-            (b'-', At::Alphanumeric | At::Hyphens) => At::Hyphens,
-            _ => return false,
-        };
-    }
-    at == At::Alphanumeric
+    end(&PATH, At::Start, text) == At::Path
 }
 
-/// What precedes a byte of a path.
+/// What the bytes so far end with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
-    SegmentStart,
-    Alphanumeric,
-    Dot,
+    /// Nothing of this segment or component.
+    Start,
+    /// A letter or digit of a path.
+    Path,
+    /// A letter or digit of a host.
+    Host,
     Underscore,
     Underscores,
     Hyphens,
+    Colon,
+    Port,
+    /// What may not stand there.
+    Fault,
+}
+
+impl At {
+    const ALL: [Self; 9] = [
+        Self::Start,
+        Self::Path,
+        Self::Host,
+        Self::Underscore,
+        Self::Underscores,
+        Self::Hyphens,
+        Self::Colon,
+        Self::Port,
+        Self::Fault,
+    ];
+
+    const fn behind_path(self, byte: u8) -> Self {
+        match (byte, self) {
+            (_, Self::Fault) => Self::Fault,
+            (b'0'..=b'9' | b'a'..=b'z', _) => Self::Path,
+            (b'/' | b'.', Self::Path) => Self::Start,
+            (b'_', Self::Path) => Self::Underscore,
+            (b'_', Self::Underscore) => Self::Underscores,
+            (b'-', Self::Path | Self::Hyphens) => Self::Hyphens,
+            _ => Self::Fault,
+        }
+    }
+
+    const fn behind_host(self, byte: u8) -> Self {
+        match (byte, self) {
+            (b'0'..=b'9', Self::Colon | Self::Port) => Self::Port,
+            (_, Self::Fault | Self::Colon | Self::Port) => Self::Fault,
+            (b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z', _) => Self::Host,
+            (b'.', Self::Host) => Self::Start,
+            (b'-', Self::Host | Self::Hyphens) => Self::Hyphens,
+            (b':', Self::Host) => Self::Colon,
+            _ => Self::Fault,
+        }
+    }
+}
+
+/// What follows each byte behind each end.
+type Table = [[At; 256]; At::ALL.len()];
+
+static PATH: Table = table(false);
+static HOST: Table = table(true);
+
+const fn table(is_host: bool) -> Table {
+    let mut table = [[At::Fault; 256]; At::ALL.len()];
+    let mut at = 0;
+    while at < At::ALL.len() {
+        let mut byte = 0;
+        while byte < 256 {
+            table[at][byte] = match is_host {
+                true => At::ALL[at].behind_host(byte as u8),
+                false => At::ALL[at].behind_path(byte as u8),
+            };
+            byte += 1;
+        }
+        at += 1;
+    }
+    table
+}
+
+/// What a text ends with.
+fn end(table: &Table, start: At, text: &str) -> At {
+    text.bytes().fold(start, |at, byte| table[at as usize][usize::from(byte)])
 }
 
 /// What a text is made of, checked.
@@ -76,7 +136,8 @@ pub(super) struct Parts<'i> {
     is_official: bool,
     path: &'i str,
     tag: Option<&'i str>,
-    digest: Option<&'i str>,
+    /// Path, tag and digest, as they stand in the input.
+    remainder: &'i str,
 }
 
 impl<'i> Parts<'i> {
@@ -88,8 +149,10 @@ impl<'i> Parts<'i> {
             return Err(ReferenceError::ImageId);
         }
         let (registry, remainder) = split_registry(input);
-        let (named, digest) = split_at_mark(remainder, b'@');
-        let (path, tag) = split_at_mark(named, b':');
+        let path_end = remainder.bytes().position(|byte| matches!(byte, b':' | b'@'));
+        let (path, version) = remainder.split_at(path_end.unwrap_or(remainder.len()));
+        let (tag, digest) = split_at_mark(version, b'@');
+        let tag = tag.strip_prefix(':');
         if !is_repository(path) {
             let has_uppercase = path.bytes().any(|byte| byte.is_ascii_uppercase());
             return Err(match has_uppercase {
@@ -97,7 +160,7 @@ impl<'i> Parts<'i> {
                 false => ReferenceError::InvalidRepository,
             });
         }
-        let has_registry = is_registry(registry);
+        let has_registry = registry == DEFAULT_REGISTRY || is_registry(registry);
         if !has_registry && !is_repository(registry) {
             return Err(ReferenceError::InvalidRegistry);
         }
@@ -106,7 +169,7 @@ impl<'i> Parts<'i> {
         }
         digest.map_or(Ok(()), check_digest)?;
         let is_official = registry == DEFAULT_REGISTRY && !path.contains('/');
-        let parts = Self { registry, has_registry, is_official, path, tag, digest };
+        let parts = Self { registry, has_registry, is_official, path, tag, remainder };
         let registry_end = if has_registry { registry.len() + 1 } else { 0 };
         match parts.name_bytes() - registry_end > REPOSITORY_BYTES_MAX {
             true => Err(ReferenceError::RepositoryTooLong),
@@ -115,16 +178,16 @@ impl<'i> Parts<'i> {
     }
 
     fn name_bytes(&self) -> usize {
-        let namespace = if self.is_official { OFFICIAL_NAMESPACE.len() + 1 } else { 0 };
-        self.registry.len() + 1 + namespace + self.path.len()
+        self.registry.len() + 1 + self.namespace().len() + self.path.len()
     }
 
-    pub(super) fn pieces(&self) -> [&'i str; 9] {
-        let (namespace, slash) =
-            if self.is_official { (OFFICIAL_NAMESPACE, "/") } else { ("", "") };
-        let (colon, tag) = self.tag.map_or(("", ""), |tag| (":", tag));
-        let (at, digest) = self.digest.map_or(("", ""), |digest| ("@", digest));
-        [self.registry, "/", namespace, slash, self.path, colon, tag, at, digest]
+    /// What the normal form adds to the path.
+    fn namespace(&self) -> &'static str {
+        if self.is_official { OFFICIAL_PREFIX } else { "" }
+    }
+
+    pub(super) fn pieces(&self) -> [&'i str; 4] {
+        [self.registry, "/", self.namespace(), self.remainder]
     }
 
     /// Whether the input is the normal form.
@@ -154,17 +217,11 @@ fn split_registry(input: &str) -> (&str, &str) {
 
 /// What is before and behind the first of an ASCII mark. References are short:
 /// looking at each byte is faster than what searches long texts.
-pub(super) fn split_at_mark(text: &str, mark: u8) -> (&str, Option<&str>) {
+pub(crate) fn split_at_mark(text: &str, mark: u8) -> (&str, Option<&str>) {
     match text.bytes().position(|byte| byte == mark) {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     }
-}
-
-fn is_host_component(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
 fn is_ipv6_text(text: &str) -> bool {

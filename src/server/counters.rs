@@ -15,6 +15,9 @@ pub struct Counters {
     /// Failed `accept` calls, and threads that could not be had; the loop went
     /// on.
     pub accept_errors: AtomicU64,
+    /// Connections that a panic of the engine ended; those of a service are
+    /// answered.
+    pub panics: AtomicU64,
     /// Requests refused because of their HTTP: 4xx and 5xx of the engine.
     pub refused: AtomicU64,
     /// Bytes of requests that were read whole and answered.

@@ -16,7 +16,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// The bounds of one server. `Display` prints all of them on one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a request's head, and of the buffer that a connection keeps.
+    /// Bytes of a request's head.
     pub head_bytes: usize,
     /// Bytes of a request's body. The API server takes objects of 3 MiB, and a
     /// review holds two of them.
@@ -24,18 +24,21 @@ pub struct Limits {
     /// Bytes of all bodies in memory; those that fit a connection's own
     /// buffer are not counted. Beyond, requests are answered 503.
     pub in_flight_bytes: usize,
-    /// Open connections. Each costs about 65 kB and a thread.
+    /// Open connections. Each costs a thread and about 28 kB while idle
+    /// (`docs/benchmarks`), and what its request needs meanwhile.
     pub connections: usize,
     /// From the accepted connection to the end of the TLS handshake.
     pub handshake: Duration,
-    /// From a request's first byte to its last, and again for its answer.
+    /// From a request's first byte to its last, and again for its answer; and
+    /// from the handshake to the first request.
     pub request: Duration,
     /// Between two requests. Above the 90 s after which the API server drops
     /// an idle connection (Go's `DefaultTransport`), so that it closes first
     /// and no request is lost to a close.
     pub idle: Duration,
     /// How long one system call may block before the deadline is looked at:
-    /// a deadline may be missed by this much.
+    /// a deadline may be missed by this much. And how long an idle connection
+    /// keeps the memory that its next request needs.
     pub tick: Duration,
     /// How long a connection is still read after its last answer: closing with
     /// unread input makes the kernel reset it, and the answer is lost.
@@ -59,7 +62,7 @@ impl Limits {
             handshake: Duration::from_secs(10),
             request: Duration::from_secs(10),
             idle: Duration::from_secs(100),
-            tick: Duration::from_secs(2),
+            tick: Duration::from_millis(100),
             farewell: FAREWELL,
             newcomer: Duration::from_secs(1),
             stack_bytes: 256 * 1024,
@@ -159,7 +162,7 @@ mod tests {
         assert_eq!(
             Limits::admission().to_string(),
             "head 16384 bytes, 64 headers, body 8388608 bytes, in flight 67108864 bytes, \
-             256 connections, handshake 10s, request 10s, idle 100s, tick 2s, farewell 1s, \
+             256 connections, handshake 10s, request 10s, idle 100s, tick 100ms, farewell 1s, \
              newcomer 1s, stack 262144 bytes"
         );
     }

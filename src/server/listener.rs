@@ -2,20 +2,17 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::listen;
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use super::counters::count;
 use super::{ServerError, Shared, connection};
 use crate::supervise;
 
-/// The accept loop turns at least this often.
-const TURN: Duration = Duration::from_secs(1);
 /// Clients that wait to be accepted. Where the queue is full, the kernel drops
 /// a client's first packet and the next comes a second later, half of a
 /// webhook's time. The standard library asks for 128; the kernel allows up to
@@ -54,25 +51,20 @@ fn bind_with<T>(
     Err(ServerError::Bind { address, source })
 }
 
-/// Makes `accept` return at least once a turn, so that the loop has a pulse
-/// (accept(2) honours the receive timeout of its socket, socket(7)), and lets
-/// [`BACKLOG`] clients wait for it.
+/// Lets [`BACKLOG`] clients wait to be accepted.
 pub(super) fn prepare(listener: &TcpListener) -> io::Result<()> {
-    listen(listener, BACKLOG)?;
-    Ok(set_socket_timeout(listener, Timeout::Recv, Some(TURN))?)
+    Ok(listen(listener, BACKLOG)?)
 }
 
 /// Accepts for ever. No error ends the loop.
 pub(super) fn run(listener: &TcpListener, shared: &Arc<Shared>) {
     let mut faults = Faults { last_logged: None };
     loop {
-        shared.pulse.beat();
         match listener.accept() {
             // Nobody would answer it any more.
             Ok(_) if shared.is_closing() => {}
-            Ok((stream, _)) => {
-                count(&shared.counters.accepted);
-                if let Err(error) = admit(stream, shared) {
+            Ok((stream, peer)) => {
+                if let Err(error) = admit(stream, peer, shared) {
                     count(&shared.counters.accept_errors);
                     faults.report(&shared.name, &error);
                 }
@@ -87,26 +79,50 @@ pub(super) fn run(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// The turn is over, or the client went away before it was accepted.
+/// A signal came, or the client went away before it was accepted.
 fn is_harmless(kind: ErrorKind) -> bool {
     matches!(
         kind,
-        ErrorKind::WouldBlock
-            | ErrorKind::Interrupted
+        ErrorKind::Interrupted
             | ErrorKind::ConnectionAborted
             | ErrorKind::ConnectionReset
             | ErrorKind::ConnectionRefused
     )
 }
 
-fn admit(stream: TcpStream, shared: &Arc<Shared>) -> Result<(), supervise::SuperviseError> {
+fn admit(
+    stream: TcpStream,
+    peer: SocketAddr,
+    shared: &Arc<Shared>,
+) -> Result<(), supervise::SuperviseError> {
+    if shared.reservation.claim(peer) {
+        let seat = shared.seats.reserve(stream);
+        return start(shared, move |shared| {
+            shared.reservation.serve();
+            connection::serve(shared, &seat);
+        });
+    }
+    count(&shared.counters.accepted);
     let Some(seat) = shared.seats.take(stream, || count(&shared.counters.evicted)) else {
         count(&shared.counters.turned_away);
         return Ok(());
     };
+    start(shared, move |shared| connection::serve(shared, &seat))
+}
+
+/// Serves a connection on a thread of its own, which may end as it likes.
+fn start(
+    shared: &Arc<Shared>,
+    body: impl FnOnce(&Shared) + Send + 'static,
+) -> Result<(), supervise::SuperviseError> {
     let shared = Arc::clone(shared);
     let (name, stack_bytes) = (shared.name.clone(), shared.limits.stack_bytes);
-    supervise::spawn(&name, stack_bytes, move || connection::serve(&shared, &seat))
+    supervise::spawn(&name, stack_bytes, move || {
+        if panic::catch_unwind(AssertUnwindSafe(|| body(&shared))).is_err() {
+            count(&shared.counters.panics);
+            log::error!("{}: a panic outside of a request; its connection is closed", shared.name);
+        }
+    })
 }
 
 /// Faults repeat ten times a second; their log lines should not.
@@ -121,28 +137,6 @@ impl Faults {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             log::warn!("{name}: a connection was not accepted: {error}{cause}");
         }
-    }
-}
-
-/// When the accept loop last turned.
-pub(super) struct Pulse {
-    start: Instant,
-    last_millis: AtomicU64,
-}
-
-impl Pulse {
-    pub(super) fn new() -> Self {
-        Self { start: Instant::now(), last_millis: AtomicU64::new(0) }
-    }
-
-    fn beat(&self) {
-        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_millis.store(millis, Ordering::Relaxed);
-    }
-
-    pub(super) fn age(&self) -> Duration {
-        let last = Duration::from_millis(self.last_millis.load(Ordering::Relaxed));
-        self.start.elapsed().saturating_sub(last)
     }
 }
 

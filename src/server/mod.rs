@@ -10,12 +10,17 @@ mod answer;
 mod buffer;
 mod connection;
 pub mod http;
+mod life;
 pub mod limits;
 mod listener;
 pub mod operations;
+pub mod probe;
+mod reservation;
 pub mod routes;
 mod counters;
 mod seats;
+mod session;
+mod socket;
 mod stream;
 mod tls;
 
@@ -30,14 +35,15 @@ use std::time::{Duration, Instant};
 pub use self::answer::{Answer, Status};
 pub use self::counters::{Counters, HandshakeFailure, Limit};
 pub use self::http::Head;
+pub use self::life::Life;
 pub use self::limits::Limits;
 pub use self::listener::bind;
-pub use self::tls::{TlsSlot, TlsState, server_config};
+pub use self::tls::{Served, TlsSlot, TlsState, served};
 
 use bumpalo::Bump;
 
 use self::buffer::Budget;
-use self::listener::Pulse;
+use self::reservation::Reservation;
 use self::seats::Seats;
 use crate::metrics::server::ServerMetrics;
 use crate::supervise::{SuperviseError, Supervisor};
@@ -83,7 +89,7 @@ struct Shared {
     seats: Arc<Seats>,
     budget: Arc<Budget>,
     counters: Counters,
-    pulse: Pulse,
+    reservation: Reservation,
     stage: AtomicUsize,
 }
 
@@ -93,6 +99,20 @@ const DRAINING: usize = 1;
 const CLOSING: usize = 2;
 
 impl Shared {
+    fn new(name: &str, transport: Transport, limits: Limits, service: Arc<dyn Service>) -> Self {
+        Self {
+            name: name.to_owned(),
+            limits,
+            transport,
+            service,
+            seats: Arc::new(Seats::new(limits.connections, limits.newcomer)),
+            budget: Arc::new(Budget::new(limits.in_flight_bytes)),
+            counters: Counters::default(),
+            reservation: Reservation::new(),
+            stage: AtomicUsize::new(SERVING),
+        }
+    }
+
     fn is_draining(&self) -> bool {
         self.stage.load(Ordering::Relaxed) >= DRAINING
     }
@@ -118,17 +138,7 @@ impl Server {
     ) -> Result<Self, ServerError> {
         listener::prepare(&listener).map_err(ServerError::Listener)?;
         let address = listener.local_addr().map_err(ServerError::Listener)?;
-        let shared = Arc::new(Shared {
-            name: name.to_owned(),
-            limits,
-            transport,
-            service,
-            seats: Arc::new(Seats::new(limits.connections, limits.newcomer)),
-            budget: Arc::new(Budget::new(limits.in_flight_bytes)),
-            counters: Counters::default(),
-            pulse: Pulse::new(),
-            stage: AtomicUsize::new(SERVING),
-        });
+        let shared = Arc::new(Shared::new(name, transport, limits, service));
         let accepting = Arc::clone(&shared);
         supervisor
             .spawn_vital(name, move || listener::run(&listener, &accepting))
@@ -164,7 +174,7 @@ impl Server {
     /// What a scrape tells of this server.
     pub fn metrics(&self) -> ServerMetrics {
         let Counters { accepted, evicted, turned_away, accept_errors, .. } = self.counters();
-        let Counters { refused, received_bytes, sent_bytes, .. } = self.counters();
+        let Counters { refused, received_bytes, sent_bytes, panics, .. } = self.counters();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let failures = HandshakeFailure::ALL.into_iter();
         let limits = Limit::ALL.into_iter();
@@ -181,13 +191,8 @@ impl Server {
                 .collect(),
             limits: limits.map(|limit| (limit.as_str(), self.counters().hits(limit))).collect(),
             refused: load(refused),
+            panics: load(panics),
         }
-    }
-
-    /// How long ago the accept loop last turned. It turns once a second, or
-    /// after two while a newcomer waits for a place; more means that it hangs.
-    pub fn accept_age(&self) -> Duration {
-        self.shared.pulse.age()
     }
 
     /// From now on every answer says `Connection: close`.

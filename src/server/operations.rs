@@ -2,21 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bumpalo::Bump;
 
 use super::answer::{Answer, Status};
 use super::http::Head;
-use super::{Server, Service, TlsSlot};
+use super::{Life, Server, Service, TlsSlot};
 use crate::metrics::Metrics;
 use crate::snapshot::Published;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// Longest silence of the accept loop of the admission port before it counts
-/// as hung; it turns about once a second.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
 const PATHS: [&str; 5] = ["/livez", "/readyz", "/metrics", "/rules", "/version"];
 
 /// Further lines for `/readyz?verbose`, of what does not make unready.
@@ -26,6 +23,8 @@ pub type Notes = Box<dyn Fn() -> Vec<String> + Send + Sync>;
 pub struct Operations {
     /// The server of the admission port.
     pub admission: Arc<Server>,
+    /// Whether that is alive.
+    pub life: Arc<Life>,
     /// What is served there.
     pub published: Arc<Published>,
     /// How its certificate is doing.
@@ -61,19 +60,16 @@ impl Service for Operations {
     }
 
     fn panicked(&self, _head: &Head<'_>, _body: &[u8]) -> Answer {
+        self.metrics.panic();
         Answer::refusal(Status::InternalServerError)
     }
 }
 
 impl Operations {
     fn livez(&self) -> Answer {
-        let silence = self.admission.accept_age();
-        match silence <= SILENCE_MAX {
-            true => text(Status::Ok, "ok\n"),
-            false => {
-                let line = format!("the admission port has not accepted for {silence:?}\n");
-                text(Status::ServiceUnavailable, &line)
-            }
+        match self.life.death() {
+            None => text(Status::Ok, "ok\n"),
+            Some(why) => text(Status::ServiceUnavailable, &format!("{why}\n")),
         }
     }
 
@@ -118,6 +114,7 @@ impl Operations {
 
     fn scrape(&self) -> Answer {
         self.metrics.server.set(&self.admission.metrics());
+        self.metrics.server.set_probe(self.life.metrics());
         match self.metrics.encode() {
             Ok(body) => Answer::new(Status::Ok, OPEN_METRICS, body.into_bytes()),
             Err(_) => Answer::refusal(Status::InternalServerError),

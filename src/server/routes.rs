@@ -1,4 +1,4 @@
-//! The admission port: `POST /mutate`.
+//! The admission port: `POST /mutate`, and `GET /probe`.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +14,10 @@ use crate::snapshot::Published;
 
 /// Where reviews are sent.
 pub const MUTATE_PATH: &str = "/mutate";
+/// Where our own probe asks. Decides on a pod of its own by the rules in force,
+/// and is neither counted nor logged: it comes every few seconds.
+pub const PROBE_PATH: &str = "/probe";
+const PROBE_REVIEW: &[u8] = br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"probe","kind":{"group":"","version":"v1","kind":"Pod"},"namespace":"probe","operation":"CREATE","object":{"metadata":{"name":"probe"},"spec":{"containers":[{"name":"probe","image":"probe"}]}}}}"#;
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -27,11 +31,16 @@ pub struct Admission {
 
 impl Service for Admission {
     fn check(&self, head: &Head<'_>) -> Result<(), Answer> {
-        if head.path != MUTATE_PATH {
-            return Err(Answer::refusal(Status::NotFound));
+        let method = match head.path {
+            MUTATE_PATH => "POST",
+            PROBE_PATH => "GET",
+            _ => return Err(Answer::refusal(Status::NotFound)),
+        };
+        if head.method != method {
+            return Err(Answer::refusal(Status::MethodNotAllowed).with_header("Allow", method));
         }
-        if head.method != "POST" {
-            return Err(Answer::refusal(Status::MethodNotAllowed).with_header("Allow", "POST"));
+        if head.path == PROBE_PATH {
+            return Ok(());
         }
         let media_type = head.content_type.unwrap_or_default().split(';').next();
         let is_json = media_type.is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON));
@@ -42,7 +51,10 @@ impl Service for Admission {
         }
     }
 
-    fn answer(&self, _head: &Head<'_>, body: &[u8], arena: &Bump) -> Answer {
+    fn answer(&self, head: &Head<'_>, body: &[u8], arena: &Bump) -> Answer {
+        if head.path == PROBE_PATH {
+            return self.probe(arena);
+        }
         let start = Instant::now();
         let snapshot = self.published.load();
         let (answer, operation, outcome) = match admission::admit(body, &snapshot.mapping, arena) {
@@ -74,6 +86,14 @@ impl Service for Admission {
 }
 
 impl Admission {
+    /// Does what a review asks for.
+    fn probe(&self, arena: &Bump) -> Answer {
+        match admission::admit(PROBE_REVIEW, &self.published.load().mapping, arena) {
+            Ok(_) => Answer::new(Status::Ok, TEXT, b"ok\n".to_vec()),
+            Err(error) => undecodable(&error),
+        }
+    }
+
     fn count_images(&self, outcome: &Outcome<'_>) {
         for image in outcome.images {
             self.metrics.image(image.rule.map(|rule| rule.map), image.reason.as_str());

@@ -2,7 +2,7 @@
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// How often a newcomer looks for a connection that has become idle; one that
@@ -25,7 +25,7 @@ enum Phase {
     Idle { valued: bool, since: Instant },
     /// Reading a request, or answering it. Never evicted; `last` when the
     /// request came just before an eviction or a dismissal.
-    Busy { last: bool },
+    Busy { last: bool, since: Instant },
     /// Evicted or dismissed; its thread is about to notice.
     Leaving,
 }
@@ -35,6 +35,8 @@ pub(super) struct Seats {
     limit: usize,
     newcomer: Duration,
     taken: Mutex<Places>,
+    /// The probe's, one more than the limit.
+    reserved: Mutex<Weak<Place>>,
     left: Condvar,
     /// A newcomer waits for a place. Answers say `Connection: close` then,
     /// which makes room and loses no call, as an eviction may.
@@ -60,6 +62,7 @@ impl Seats {
             limit,
             newcomer,
             taken: Mutex::default(),
+            reserved: Mutex::default(),
             left: Condvar::new(),
             wanted: AtomicBool::new(false),
         }
@@ -76,6 +79,44 @@ impl Seats {
         lock(&self.taken).iter().filter(is_busy).count()
     }
 
+    /// Whether there is no place left and every connection has been in one
+    /// request for longer than `time`.
+    pub(super) fn hang(&self, time: Duration) -> bool {
+        let hangs = |place: &Arc<Place>| match *lock(&place.phase) {
+            Phase::Busy { since, .. } => since.elapsed() > time,
+            Phase::Idle { .. } | Phase::Leaving => false,
+        };
+        let taken = lock(&self.taken);
+        taken.len() >= self.limit && taken.iter().all(hangs)
+    }
+
+    /// The place for the probe: nobody has to leave for it, nor waits for its
+    /// end.
+    pub(super) fn reserve(self: &Arc<Self>, stream: TcpStream) -> Seat {
+        let place = self.place(stream);
+        *lock(&self.reserved) = Arc::downgrade(&place);
+        Seat { seats: Arc::clone(self), place }
+    }
+
+    /// Waits until that place is free; false after `limit`.
+    pub(super) fn wait_for_reserved(&self, limit: Duration) -> bool {
+        let give_up = Instant::now() + limit;
+        let mut taken = lock(&self.taken);
+        while lock(&self.reserved).strong_count() > 0 {
+            if Instant::now() >= give_up {
+                return false;
+            }
+            taken = wait(&self.left, taken, LOOK);
+        }
+        true
+    }
+
+    fn place(&self, stream: TcpStream) -> Arc<Place> {
+        let since = Instant::now() + self.newcomer;
+        let phase = Mutex::new(Phase::Idle { valued: false, since });
+        Arc::new(Place { stream: Arc::new(stream), phase })
+    }
+
     /// Whether a newcomer waits for a place.
     pub(super) fn newcomer_waits(&self) -> bool {
         self.wanted.load(Ordering::Relaxed)
@@ -89,9 +130,7 @@ impl Seats {
         let free = self.wait_for_place(evicted);
         self.wanted.store(false, Ordering::Relaxed);
         let mut taken = free?;
-        let since = Instant::now() + self.newcomer;
-        let phase = Mutex::new(Phase::Idle { valued: false, since });
-        let place = Arc::new(Place { stream: Arc::new(stream), phase });
+        let place = self.place(stream);
         taken.push(Arc::clone(&place));
         Some(Seat { seats: Arc::clone(self), place })
     }
@@ -168,12 +207,13 @@ impl Seat {
     /// A request has begun to come in: it will be answered.
     pub(super) fn begin(&self) {
         let mut phase = lock(&self.place.phase);
-        *phase = Phase::Busy { last: *phase == Phase::Leaving };
+        *phase = Phase::Busy { last: *phase == Phase::Leaving, since: Instant::now() };
     }
 
     /// Whether the connection should end with the answer to this request.
     pub(super) fn should_leave(&self) -> bool {
-        self.seats.newcomer_waits() || *lock(&self.place.phase) == Phase::Busy { last: true }
+        let is_last = matches!(*lock(&self.place.phase), Phase::Busy { last: true, .. });
+        is_last || self.seats.newcomer_waits()
     }
 
     /// The request has been answered.

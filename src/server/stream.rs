@@ -1,81 +1,28 @@
-//! A connection's bytes: one type for TLS and plain, with a deadline below it.
+//! A connection's bytes: one type for TLS and plain.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use rustls::{ServerConnection, StreamOwned};
+use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use super::Transport;
-use super::limits::Limits;
+use super::buffer::Buffer;
+use super::session::{Progress, Session};
+use super::socket::Socket;
 
-/// A socket that gives up at a moment, not after a silence: a peer that sends
-/// a byte a second never lets a time-out of single reads expire.
-///
-/// Blocks in the system for a tick at most, so moving the deadline costs no
-/// system call. The deadline is looked at before every read and write.
-pub(super) struct Socket {
-    stream: Arc<TcpStream>,
-    deadline: Instant,
-}
-
-impl Socket {
-    /// Wraps a connected stream; the deadline is that of the handshake.
-    pub(super) fn new(stream: Arc<TcpStream>, limits: &Limits) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(limits.tick))?;
-        stream.set_write_timeout(Some(limits.tick))?;
-        Ok(Self { stream, deadline: Instant::now() + limits.handshake })
-    }
-
-    fn until_deadline<T>(
-        &self,
-        mut operation: impl FnMut(&TcpStream) -> io::Result<T>,
-    ) -> io::Result<T> {
-        loop {
-            if Instant::now() >= self.deadline {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            match operation(&self.stream) {
-                Err(error) if is_tick(error.kind()) => {}
-                result => return result,
-            }
-        }
-    }
-}
-
-fn is_tick(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted)
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.until_deadline(|mut stream| stream.read(buffer))
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.until_deadline(|mut stream| stream.write(bytes))
-    }
-
-    // Without this, rustls makes one system call per record.
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.until_deadline(|mut stream| stream.write_vectored(slices))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+/// Bytes read at once: a TLS record of the largest size, 16 KiB of data with
+/// its header and what encryption may add (RFC 8446, section 5.2).
+pub(super) const RECORD_BYTES: usize = 16 * 1024 + 5 + 256;
+/// Bytes of a handshake message that comes in several records, at most; more
+/// rustls does not join.
+const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 
 /// The stream of a connection.
-pub(super) enum Stream {
-    /// As it comes.
-    Plain(Socket),
-    /// Encrypted.
-    Tls(Box<StreamOwned<ServerConnection, Socket>>),
+pub(super) struct Stream {
+    socket: Socket,
+    /// What has come and is not yet a whole record.
+    incoming: Vec<u8>,
+    session: Option<Box<Session>>,
+    /// The peer has said that it sends no more, perhaps right behind a request.
+    peer_closed: bool,
 }
 
 impl Stream {
@@ -84,84 +31,110 @@ impl Stream {
     /// # Errors
     /// When there is no certificate yet.
     pub(super) fn new(socket: Socket, transport: &Transport) -> io::Result<Self> {
-        let Transport::Tls(slot) = transport else {
-            return Ok(Self::Plain(socket));
+        let session = match transport {
+            Transport::Plain => None,
+            Transport::Tls(slot) => {
+                let config = slot.get();
+                let config =
+                    config.ok_or_else(|| io::Error::other("there is no certificate yet"))?;
+                Some(Box::new(Session::new(config).map_err(io::Error::other)?))
+            }
         };
-        let config = slot.get().ok_or_else(|| io::Error::other("there is no certificate yet"))?;
-        let session = ServerConnection::new(config).map_err(io::Error::other)?;
-        Ok(Self::Tls(Box::new(StreamOwned::new(session, socket))))
+        Ok(Self { socket, incoming: Vec::new(), session, peer_closed: false })
     }
 
-    /// Shakes hands, where there is something to shake. After an error the
-    /// peer was sent an alert.
-    pub(super) fn handshake(&mut self) -> io::Result<()> {
-        if let Self::Tls(stream) = self {
-            stream.conn.complete_io(&mut stream.sock)?;
+    /// Shakes hands, where there is something to shake. Data may come with the
+    /// last of them. After an error the peer was sent an alert.
+    pub(super) fn handshake(&mut self, buffer: &mut Buffer) -> io::Result<()> {
+        while let Some(session) = &mut self.session {
+            match session.take_in(&mut self.incoming, buffer, &self.socket)? {
+                Progress::Handshaking => self.read()?,
+                Progress::Open => break,
+                Progress::PeerClosed => {
+                    self.peer_closed = true;
+                    break;
+                }
+            }
         }
         Ok(())
     }
 
-    /// Reads and writes fail from `duration` after now on.
+    /// Everything fails with `TimedOut` from `duration` after now on; what has
+    /// come until then is not lost.
     pub(super) fn give(&mut self, duration: Duration) {
-        self.socket().deadline = Instant::now() + duration;
+        self.socket.give(duration);
     }
 
-    /// Sends all of `bytes`.
-    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)?;
-        self.flush()
+    /// Waits for data and appends it to `buffer`.
+    ///
+    /// # Errors
+    /// Those of the system and of TLS; the end of the stream is
+    /// `UnexpectedEof`.
+    pub(super) fn receive(&mut self, buffer: &mut Buffer) -> io::Result<()> {
+        let before = buffer.seen();
+        while buffer.seen() == before {
+            self.check_open()?;
+            self.read()?;
+            let Some(session) = &mut self.session else {
+                buffer.append(&self.incoming);
+                self.incoming.clear();
+                return Ok(());
+            };
+            let progress = session.take_in(&mut self.incoming, buffer, &self.socket)?;
+            self.peer_closed = progress == Progress::PeerClosed;
+        }
+        Ok(())
+    }
+
+    /// Waits until something has come.
+    pub(super) fn wait(&self) -> io::Result<()> {
+        self.check_open()?;
+        self.socket.wait()
+    }
+
+    fn check_open(&self) -> io::Result<()> {
+        if self.peer_closed { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+
+    /// Sends all of `data`; `buffer` is where data goes that comes.
+    pub(super) fn send(&mut self, data: &[u8], buffer: &mut Buffer) -> io::Result<()> {
+        match &mut self.session {
+            None => self.socket.send(data),
+            Some(session) => session.send(data, &mut self.incoming, buffer, &self.socket),
+        }
     }
 
     /// Tells the peer that no more will be sent; does not wait for its word.
-    pub(super) fn close_notify(&mut self) {
-        if let Self::Tls(stream) = self {
-            stream.conn.send_close_notify();
+    pub(super) fn close_notify(&mut self, buffer: &mut Buffer) {
+        if let Some(session) = &mut self.session {
             // The connection ends either way.
-            stream.flush().ok();
+            session.close(&mut self.incoming, buffer, &self.socket).ok();
         }
     }
 
-    /// Half-closes, then reads and drops what still comes until the peer ends
-    /// or the deadline passes: closing with unread input makes the kernel
-    /// reset the connection, and what was sent last is lost.
-    pub(super) fn linger(&mut self, farewell: Duration) {
-        self.give(farewell);
-        let socket = self.socket();
-        let set = socket.stream.set_read_timeout(Some(farewell));
-        let half_closed = set.and_then(|()| socket.stream.shutdown(Shutdown::Write));
-        let mut dropped = [0; 16 * 1024];
-        while half_closed.is_ok() && socket.read(&mut dropped).is_ok_and(|bytes| bytes > 0) {}
+    /// Half-closes and hears the peer out until the deadline.
+    pub(super) fn linger(&mut self) {
+        self.incoming.reserve_exact(RECORD_BYTES);
+        self.socket.linger(&mut self.incoming);
     }
 
-    fn socket(&mut self) -> &mut Socket {
-        match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(stream) => &mut stream.sock,
+    /// Gives back the memory that only a request needs.
+    pub(super) fn release(&mut self) {
+        if self.incoming.is_empty() {
+            self.incoming = Vec::new();
         }
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(buffer),
-            Self::Tls(stream) => stream.read(buffer),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.write(bytes),
-            Self::Tls(stream) => stream.write(bytes),
+        if let Some(session) = &mut self.session {
+            session.release();
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => socket.flush(),
-            Self::Tls(stream) => stream.flush(),
+    fn read(&mut self) -> io::Result<()> {
+        if self.incoming.len() == self.incoming.capacity() {
+            if self.incoming.len() > HANDSHAKE_BYTES_MAX {
+                return Err(ErrorKind::InvalidData.into());
+            }
+            self.incoming.reserve_exact(RECORD_BYTES);
         }
+        self.socket.receive(&mut self.incoming)
     }
 }

@@ -148,6 +148,8 @@ impl Board {
             out_of_force: counts.out_of_force,
             is_failing: state.is_failing(),
             last_sync: state.last_sync(),
+            reloaded: state.reloads().succeeded,
+            not_reloaded: state.reloads().failed,
         };
         self.sinks.metrics.sources.set(state.name(), &measured);
     }

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use ring::digest::{Context, SHA256};
+
 use super::board::Place;
 use super::state::Update;
+use crate::reload::{REST, settle};
 use crate::rules::fault::Fault;
 use crate::rules::{self, Loaded, Source, Text};
 
@@ -60,40 +63,82 @@ impl Content {
         }
     }
 
-    fn load(&self) -> Loaded {
+    /// As it is at one moment, although several files are read.
+    fn settled(self, paths: &[PathBuf], rest: Duration) -> Self {
+        settle(self, rest, || Self::read(paths)).unwrap_or_else(|_| {
+            let hint = "rename new files into place; they are read again every 10 s";
+            let restless =
+                paths.iter().map(|path| fault(path, "changes whenever it is read", hint));
+            Self { texts: Vec::new(), faults: restless.take(1).collect() }
+        })
+    }
+
+    fn load(self) -> Loaded {
         let mut loaded = rules::load(Source::File, &self.texts);
-        loaded.report.faults.extend(self.faults.iter().cloned());
+        loaded.report.faults.extend(self.faults);
         loaded.report.faults.sort();
         loaded
     }
+
+    fn seen(&self) -> Seen {
+        let mut context = Context::new(&SHA256);
+        for part in self.texts.iter().flat_map(|text| [&text.name, &text.content]) {
+            context.update(&part.len().to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        Seen { digest, faults: self.faults.clone() }
+    }
+}
+
+/// What was read, without the texts: megabytes that nobody asks for again.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    digest: [u8; 32],
+    faults: Vec<Fault>,
 }
 
 /// Notices changes of rules files.
 ///
 /// Polled by content, which finds what is written in place as well as the link
-/// that the kubelet swaps when a mounted ConfigMap changes.
+/// that the kubelet swaps when a mounted ConfigMap changes. What changed counts
+/// once it rests, so that nobody decides by one file of before and one of after.
 #[derive(Debug)]
 pub struct Watcher {
     paths: Vec<PathBuf>,
-    seen: Content,
+    seen: Seen,
+    rest: Duration,
 }
 
 impl Watcher {
-    /// Reads the files for the first time.
+    /// Reads the files for the first time, without a rest: a process that
+    /// starts is waited for.
     pub fn start(paths: Vec<PathBuf>) -> (Self, Loaded) {
-        let seen = Content::read(&paths);
-        let loaded = seen.load();
-        (Self { paths, seen }, loaded)
+        let content = Content::read(&paths).settled(&paths, Duration::ZERO);
+        (Self { paths, seen: content.seen(), rest: REST }, content.load())
     }
 
-    /// Reads the files once more; none when nothing changed.
+    /// How long a change must rest, instead of [`REST`].
+    #[must_use]
+    pub fn with_rest(self, rest: Duration) -> Self {
+        Self { rest, ..self }
+    }
+
+    /// Reads the files once more; none when nothing changed. Blocks while a
+    /// change does not rest, for a second at most.
     pub fn poll(&mut self) -> Option<Loaded> {
-        let content = Content::read(&self.paths);
-        if content == self.seen {
+        let read = Content::read(&self.paths);
+        if read.seen() == self.seen {
             return None;
         }
-        self.seen = content;
-        Some(self.seen.load())
+        let content = read.settled(&self.paths, self.rest);
+        let seen = content.seen();
+        if seen == self.seen {
+            return None;
+        }
+        self.seen = seen;
+        Some(content.load())
     }
 
     /// Polls every 10 s, for ever, and tells the board: the body of a vital

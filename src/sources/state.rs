@@ -14,6 +14,9 @@ use crate::snapshot::{self, SourceView, Trouble};
 /// Most lines about one thing in the log and in `/readyz`.
 pub(super) const LINES_MAX: usize = 100;
 
+/// What is said of the first rules of a source.
+const FIRST: &str = "has synced";
+
 /// What a source holds, checked.
 #[derive(Debug, Clone)]
 pub enum Content {
@@ -111,6 +114,15 @@ pub(super) struct State {
     /// What is out of order in parts of it.
     impaired: Option<Trouble>,
     last_sync: Arc<AtomicU64>,
+    reloads: Reloads,
+}
+
+/// How often what a source holds was exchanged; its first word is no exchange.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reloads {
+    pub(super) succeeded: u64,
+    /// Counted when it begins, like everything that is told once.
+    pub(super) failed: u64,
 }
 
 impl State {
@@ -125,6 +137,7 @@ impl State {
             failing: None,
             impaired: None,
             last_sync: Arc::default(),
+            reloads: Reloads::default(),
         }
     }
 
@@ -149,6 +162,10 @@ impl State {
     /// When it was in order last, in seconds since 1970; 0 for never.
     pub(super) fn last_sync(&self) -> u64 {
         self.last_sync.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn reloads(&self) -> Reloads {
+        self.reloads
     }
 
     pub(super) fn apply(&mut self, update: Update, now: SystemTime) -> Change {
@@ -185,10 +202,11 @@ impl State {
         change.is_visible = true;
         let words = match (&self.good, self.wrong.take()) {
             (_, Some(_)) => "is right again",
-            (None, None) => "has synced",
+            (None, None) => FIRST,
             (Some(_), None) => "has changed",
         };
         change.log.push((Level::Info, format!("source {} {words}", self.name)));
+        self.reloads.succeeded += u64::from(words != FIRST);
         self.good = Some(content);
         self.note = note;
     }
@@ -221,6 +239,7 @@ impl State {
     fn impaired(&mut self, faults: Vec<String>, now: SystemTime, change: &mut Change) {
         let lines = self.bounded(faults, "faults");
         let before = self.impaired.take();
+        self.reloads.failed += u64::from(before.is_none() && !lines.is_empty());
         let since = before.as_ref().map_or(now, |trouble| trouble.since);
         let told = before.map_or_else(Vec::new, |trouble| trouble.lines);
         self.tell(&told, &lines, change);
@@ -255,6 +274,7 @@ impl State {
             None => "no rules are in force, and this instance is not ready",
         };
         change.log.push((Level::Error, format!("source {}: {words}", self.name)));
+        self.reloads.failed += 1;
         let since = self.wrong.as_ref().map_or(now, |wrong| wrong.since);
         self.wrong = Some(Trouble { since, lines });
     }
@@ -270,6 +290,7 @@ impl State {
             }
             None => {
                 change.is_visible = true;
+                self.reloads.failed += 1;
                 let words = match (&self.good, self.is_required) {
                     (Some(_), _) => "the last good rules stay in force",
                     (None, true) => "this instance is not ready",

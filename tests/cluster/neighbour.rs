@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use detour::server::{
-    self, Answer, Head, Limits, Server, Service, Status, TlsSlot, Transport, server_config,
+    self, Answer, Head, Limits, Server, Service, Status, TlsSlot, Transport, served,
 };
 use detour::supervise;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ const JSON: &str = "application/json";
 pub(crate) fn serve(cluster: &ControlPlane, service: impl Service) -> String {
     let (chain, key) = cluster.pki.server().parsed();
     let slot = Arc::new(TlsSlot::empty());
-    slot.set(server_config(chain, key).unwrap());
+    slot.set(served(chain, key).unwrap());
     let socket = server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let (supervisor, _events) = supervise::supervisor();
     let (transport, limits) = (Transport::Tls(slot), Limits::admission());

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use detour::metrics::Metrics;
-use detour::metrics::server::ServerMetrics;
+use detour::metrics::server::{ProbeMetrics, ServerMetrics};
 use detour::metrics::sources::SourceMetrics;
 use detour::rules::Kind;
 use detour::rules::schema::schema;
@@ -95,6 +95,7 @@ fn every_metric() {
         ..ServerMetrics::default()
     };
     metrics.server.set(&server);
+    metrics.server.set_probe(ProbeMetrics::default());
     metrics.sources.set("file", &SourceMetrics::default());
     metrics.certificates.rotation("new");
     metrics.write_back.status_written("written");

@@ -11,11 +11,13 @@ use detour::client;
 use detour::config::{DEFAULT_DRAIN, DEFAULT_MAX_CONNECTIONS, SOURCES_MAX};
 use detour::kube::limits::WatchLimits;
 use detour::mapping::PAGE_BYTES_MAX;
+use detour::reload::READS_MAX;
 use detour::rules::merge::{NAMESPACE_MAPS_MAX, NAMESPACE_PATTERNS_MAX, PATTERNS_MAX, RULES_MAX};
 use detour::rules::pattern::{COMPILED_BYTES_MAX, REGEX_BYTES_MAX};
 use detour::rules::{ITEMS_MAX, RULES_PER_DOCUMENT_MAX, TEXT_BYTES_MAX};
 use detour::server::Limits;
 use detour::server::limits::HEADERS_MAX;
+use detour::server::probe::Timing;
 use detour::sources::file::FILE_BYTES_MAX;
 use detour::sources::harbor::HarborLimits;
 
@@ -54,6 +56,7 @@ fn section(title: &str, rows: &[(&str, String, &str)]) -> String {
 
 fn admission() -> Vec<(&'static str, String, &'static str)> {
     let limits = Limits::admission();
+    let probing = Timing::standard();
     let drain = seconds(DEFAULT_DRAIN);
     vec![
         ("head of a request", bytes(limits.head_bytes), "431"),
@@ -72,9 +75,15 @@ fn admission() -> Vec<(&'static str, String, &'static str)> {
         ),
         ("wait of a newcomer", seconds(limits.newcomer), "it is closed"),
         ("TLS handshake", seconds(limits.handshake), "the connection is closed"),
+        (
+            "from the handshake to the first request",
+            seconds(limits.request),
+            "the connection is closed",
+        ),
         ("reading a request", seconds(limits.request), "the connection is closed"),
         ("sending an answer", seconds(limits.request), "the connection is closed"),
         ("between two requests", seconds(limits.idle), "the connection is closed"),
+        ("silence of its own probe", seconds(probing.silence), "`/livez` fails"),
         ("drain after SIGTERM, by `--drain`", drain, "what is left is cut"),
         (
             "all annotations of an object",
@@ -97,6 +106,7 @@ fn rules() -> Vec<(&'static str, String, &'static str)> {
         ("a regular expression", bytes(REGEX_BYTES_MAX), "the map is out of force: `Limit`"),
         ("the same compiled", bytes(COMPILED_BYTES_MAX), "the map is out of force: `Limit`"),
         ("a file with rules", bytes(FILE_BYTES_MAX), "the file is wrong"),
+        ("reads until two are the same", count(READS_MAX), "the former files count, with a fault"),
         ("sources", count(SOURCES_MAX), "a usage error"),
     ]
 }

@@ -6,6 +6,8 @@
     reason = "the helpers of tests fail as tests do"
 )]
 mod directory;
+mod draining;
+mod exhausted;
 mod limits;
 mod metrics;
 mod oracle;
@@ -21,6 +23,7 @@ mod admission;
 mod cli;
 mod comparison;
 mod configuration;
+mod reload;
 mod routes;
 mod serve;
 mod kube;

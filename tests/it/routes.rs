@@ -68,3 +68,23 @@ fn only_a_valid_review_makes_a_connection_valued() {
     assert!(!refused.valued);
     assert_eq!(refused.body, b"the body is not an AdmissionReview: it has no request\n");
 }
+
+#[test]
+fn the_probe_is_answered_by_a_decision_that_is_not_counted() {
+    let (service, metrics) = admission();
+    let before = metrics.encode().unwrap();
+    let lines = |text: &str| {
+        let own = text.lines().filter(|line| line.starts_with("detour_"));
+        own.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let answer = with_head("GET /probe", "", |head| {
+        assert_eq!(service.check(head).err(), None);
+        service.answer(head, b"", &Bump::new())
+    });
+    assert_eq!(
+        (answer.status.code(), answer.body.as_slice(), answer.valued),
+        (200, &b"ok\n"[..], false)
+    );
+    assert_eq!(lines(&metrics.encode().unwrap()), lines(&before));
+    assert_eq!(refusal("POST /probe", "application/json").unwrap().header, Some(("Allow", "GET")));
+}

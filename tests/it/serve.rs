@@ -1,24 +1,27 @@
 //! The built command as a process: `detour serve` over real TLS.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use rcgen::KeyPair;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::directory;
 use crate::program::program;
-use crate::server::{Client, Response, connect, connect_tls};
+use crate::server::{Client, Response, client_config, client_stream, connect, connect_tls};
 
-const REVIEW: &str = include_str!("../data/reviews/005-create-pods-web-6c8b655648-replicaset.json");
-const RULES: &str = include_str!("../../examples/rules.yaml");
+pub(crate) const REVIEW: &str =
+    include_str!("../data/reviews/005-create-pods-web-6c8b655648-replicaset.json");
+pub(crate) const RULES: &str = include_str!("../../examples/rules.yaml");
 
 /// A directory with a certificate and rules; removed at the end.
 pub(crate) struct Directory {
     path: directory::Directory,
-    certificate: String,
+    pub(crate) certificate: String,
+    pub(crate) key: KeyPair,
 }
 
 impl Directory {
@@ -29,7 +32,13 @@ impl Directory {
         fs::write(path.join("tls.crt"), &certificate).unwrap();
         fs::write(path.join("tls.key"), pair.signing_key.serialize_pem()).unwrap();
         fs::write(path.join("rules.yaml"), rules).unwrap();
-        Self { path, certificate }
+        Self { path, certificate, key: pair.signing_key }
+    }
+
+    /// Puts another file into the place of one.
+    pub(crate) fn replace(&self, name: &str, content: &str) {
+        fs::write(self.path.join("new"), content).unwrap();
+        fs::rename(self.path.join("new"), self.path.join(name)).unwrap();
     }
 
     fn command(&self, more: &[&str]) -> Command {
@@ -43,7 +52,7 @@ impl Directory {
 
 /// A running webhook.
 pub(crate) struct Running {
-    directory: Directory,
+    pub(crate) directory: Directory,
     pub(crate) process: Child,
     pub(crate) log: Box<dyn Iterator<Item = Value>>,
     admission: SocketAddr,
@@ -72,14 +81,32 @@ impl Running {
         connect_tls(self.admission, &self.directory.certificate)
     }
 
-    pub(crate) fn get(&self, path: &str) -> Response {
-        let mut client = Client { stream: Box::new(connect(self.operations)) };
-        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
-        client.receive()
+    /// Where reviews are sent, and the certificate to trust.
+    pub(crate) fn reach(&self) -> (SocketAddr, String) {
+        (self.admission, self.directory.certificate.clone())
     }
 
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    /// A connection of the operations port.
+    pub(crate) fn connect_operations(&self) -> Client {
+        Client { stream: Box::new(connect(self.operations)) }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Response {
+        get(&mut self.connect_operations(), path)
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Asks it to end, and waits until it is about to.
+    pub(crate) fn begin_drain(&mut self) {
+        self.signal(Signal::TERM);
+        self.log.find(|line| message(line).starts_with("draining")).unwrap();
     }
 }
 
@@ -91,8 +118,13 @@ impl Drop for Running {
     }
 }
 
-fn message(line: &Value) -> &str {
+pub(crate) fn message(line: &Value) -> &str {
     line["message"].as_str().unwrap()
+}
+
+pub(crate) fn get(client: &mut Client, path: &str) -> Response {
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client.receive()
 }
 
 pub(crate) fn post(client: &mut Client, body: &str) -> Response {
@@ -146,6 +178,25 @@ fn a_malformed_body_is_refused_in_one_line_and_the_next_is_answered() {
 }
 
 #[test]
+fn an_odd_handshake_is_no_line_of_the_log() {
+    let mut running = Running::start(RULES, &[]);
+    let (address, certificate) = running.reach();
+    let odd = client_stream(address, client_config(&certificate));
+    let (mut session, mut socket) = odd.into_parts();
+    let mut hello = Vec::new();
+    session.write_tls(&mut hello).unwrap();
+    // An address is no name, so rustls warns, and would each time.
+    let name = hello.windows(9).position(|bytes| bytes == b"localhost").unwrap();
+    hello[name..name + 9].copy_from_slice(b"127.0.0.1");
+    socket.write_all(&hello).unwrap();
+    socket.read_exact(&mut [0]).unwrap();
+    assert_eq!(post(&mut running.connect(), REVIEW).status, 200);
+    let until = running.log.by_ref().take_while(|line| !line["uid"].is_string());
+    let targets: Vec<String> = until.map(|line| line["target"].to_string()).collect();
+    assert!(targets.iter().all(|target| !target.contains("rustls")), "{targets:?}");
+}
+
+#[test]
 fn an_instance_with_rules_is_ready_and_tells_its_version() {
     let running = Running::start(RULES, &[]);
     for (path, body) in [
@@ -185,8 +236,7 @@ fn sigterm_drains_and_ends_well() {
     let mut running = Running::start(RULES, &["--drain=1"]);
     let mut client = running.connect();
     assert!(!post(&mut client, REVIEW).head.contains("Connection: close"));
-    running.signal(Signal::TERM);
-    running.log.find(|line| message(line).starts_with("draining")).unwrap();
+    running.begin_drain();
     assert_eq!(running.get("/readyz").body, "missing: the process is about to end\n");
     let response = post(&mut client, REVIEW);
     assert_eq!(response.status, 200);
@@ -196,11 +246,14 @@ fn sigterm_drains_and_ends_well() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let mut running = Running::start(RULES, &["--drain=600"]);
-    running.signal(Signal::TERM);
-    running.log.find(|line| message(line).starts_with("draining")).unwrap();
-    running.signal(Signal::INT);
-    assert_eq!(running.process.wait().unwrap().code(), Some(1));
+    for second in [Signal::INT, Signal::TERM] {
+        let mut running = Running::start(RULES, &["--drain=600"]);
+        let mut busy = running.connect();
+        busy.send("POST /mutate HTTP/1.1\r\n");
+        running.begin_drain();
+        running.signal(second);
+        assert_eq!(running.process.wait().unwrap().code(), Some(1));
+    }
 }
 
 #[test]
@@ -274,4 +327,30 @@ fn trying_out_needs_no_rules_and_prints_a_line_to_paste() {
     assert!(paste.starts_with("  curl -sk https://127.0.0.1:"), "{paste}");
     process.kill().unwrap();
     process.wait().unwrap();
+}
+
+#[test]
+fn nobody_waits_for_whoever_reads_the_log() {
+    let mut running = Running::start(RULES, &[]);
+    let mut client = running.connect();
+    let mut asked = 0;
+    let mut ask = || {
+        asked += 1;
+        assert_eq!(post(&mut client, REVIEW).status, 200);
+    };
+    // A pipe holds 64 KiB, and a line has more than 200 bytes.
+    (0..400).for_each(|_| ask());
+    let is_notice =
+        |line: &Value| message(line).ends_with("lines are missing: nobody read the log");
+    let mut read = 0;
+    let notice = loop {
+        let line = running.log.next().unwrap();
+        if is_notice(&line) {
+            break message(&line).to_owned();
+        }
+        read += 1;
+        ask();
+    };
+    let missing: usize = notice.split(' ').next().unwrap().parse().unwrap();
+    assert!(missing > 0 && missing + read <= asked, "{notice}; {read} of {asked} read");
 }

@@ -177,6 +177,34 @@ fn the_pure_rooms_are_pure() {
     }
 }
 
+/// Without its tests.
+fn own_code_of(path: &Path) -> String {
+    let code = code_of(path);
+    code.split_once("#[cfg(test)]").map_or(code.clone(), |(code, _)| code.to_owned())
+}
+
+#[test]
+fn one_file_alone_starts_threads() {
+    for path in rust_files("src") {
+        let code = own_code_of(&path);
+        // By any of these a thread is started, or a name for it imported.
+        let found = ["thread::spawn", "thread::scope", "thread::Builder", "thread::{"]
+            .into_iter()
+            .filter(|word| code.contains(word));
+        let own = path.ends_with("src/supervise.rs").then_some("thread::Builder");
+        assert_eq!(found.collect::<Vec<_>>(), own.as_slice(), "{}", path.display());
+    }
+}
+
+#[test]
+fn threads_that_may_end_are_few() {
+    let files = rust_files("src").into_iter();
+    let files = files.filter(|path| own_code_of(path).contains("supervise::spawn("));
+    let files: Vec<String> = files.map(|path| modules_of(&path).join("/")).collect();
+    // A connection closes with its thread; who asked the resolver has a deadline.
+    assert_eq!(files, ["client/resolve", "server/listener"]);
+}
+
 #[test]
 fn no_file_is_longer_than_a_reader_can_hold() {
     for path in ["src", "tests", "fuzz"].into_iter().flat_map(rust_files) {

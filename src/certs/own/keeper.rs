@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use ring::rand::{SecureRandom, SystemRandom};
-use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -21,7 +20,7 @@ use crate::certs::CertificateError;
 use crate::kube::path::{Collection, MUTATING_WEBHOOKS, ObjectPath, SECRETS, Selection};
 use crate::kube::{Api, ApiError, Conflicts, ErrorKind, Object};
 use crate::metrics::Metrics;
-use crate::server::{TlsSlot, server_config};
+use crate::server::{self, Served, TlsSlot};
 use crate::supervise::{SuperviseError, Supervisor};
 
 /// What is kept.
@@ -236,13 +235,13 @@ impl Keeper {
     }
 
     fn serve(&mut self, leaf: Leaf, signer: Authority) {
-        match config(&leaf) {
-            Ok(config) => {
-                self.slot.set(config);
-                self.report.serving(&leaf);
+        match served(&leaf) {
+            Ok(served) => {
+                self.slot.set(served);
+                self.report.serving(&leaf, self.memory.served.is_some());
                 self.memory.served = Some((leaf, signer));
             }
-            Err(error) => self.report.failed("serve", &error),
+            Err(error) => self.report.not_serving(&error),
         }
     }
 
@@ -278,10 +277,10 @@ fn certificates(
     found
 }
 
-fn config(leaf: &Leaf) -> Result<ServerConfig, CertificateError> {
+fn served(leaf: &Leaf) -> Result<Served, CertificateError> {
     let key = PrivateKeyDer::from_pem_slice(leaf.key.secret().as_bytes())
         .map_err(|_| CertificateError::Issue("its key cannot be read"))?;
-    server_config(vec![leaf.certificate.clone()], key)
+    server::served(vec![leaf.certificate.clone()], key)
         .map_err(|_| CertificateError::Issue("TLS cannot use it"))
 }
 

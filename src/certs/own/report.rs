@@ -9,6 +9,7 @@ use super::change::Change;
 use super::keeper::{Settings, WriteError};
 use super::material::Leaf;
 use super::plan::{Bundle, Secret, Step, View};
+use crate::certs::CertificateError;
 use crate::kube::{ApiError, ErrorKind};
 use crate::metrics::Metrics;
 use crate::server::{TlsSlot, TlsState};
@@ -50,6 +51,9 @@ impl Report {
     pub(super) fn state(&mut self, view: &View<'_>, step: &Step) {
         self.was_ready |= view.is_ready();
         let faults = self.faults(view, step);
+        if faults.is_empty() && self.was_ready {
+            self.metrics.certificates.in_order();
+        }
         for fault in faults.iter().filter(|fault| !self.state.faults.contains(fault)) {
             log::error!("{fault}");
         }
@@ -125,13 +129,22 @@ impl Report {
         self.failures.remove(what);
     }
 
-    /// Tells of a new certificate.
-    pub(super) fn serving(&mut self, leaf: &Leaf) {
+    /// Tells of a new certificate, and whether there was another before.
+    pub(super) fn serving(&mut self, leaf: &Leaf, is_another: bool) {
         self.succeeded("serve");
+        if is_another {
+            self.metrics.certificates.reloaded();
+        }
         self.metrics.certificates.set_expiry(leaf.span.ends);
         let life = leaf.span.ends.saturating_sub(leaf.span.issued());
         let life = Duration::from_secs(life.as_secs());
         log::info!("now serving the certificate {} of {}, good for {life:?}", leaf.id, self.secret);
+    }
+
+    /// Tells that it cannot be served.
+    pub(super) fn not_serving(&mut self, error: &CertificateError) {
+        self.metrics.certificates.not_reloaded();
+        self.failed("serve", error);
     }
 
     /// Tells that the Secret was written.

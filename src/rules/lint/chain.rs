@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::rules::fault::FaultKind;
 use crate::rules::fields::Checker;
+use crate::rules::pattern::Pattern;
 use crate::rules::target::{Part, Target};
 use crate::rules::{Action, Matcher, Rule};
 
@@ -17,6 +18,8 @@ use crate::rules::{Action, Matcher, Rule};
 struct Inputs<'r> {
     rules: Vec<&'r Rule>,
     by_name: BTreeMap<String, Vec<usize>>,
+    /// Those of the rules that match by a pattern and rewrite.
+    patterns: Vec<(usize, &'r Pattern)>,
 }
 
 /// Where a target puts images.
@@ -98,15 +101,22 @@ impl<'r> Place<'r> {
 impl<'r> Inputs<'r> {
     fn new(rules: Vec<&'r Rule>) -> Self {
         let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut patterns = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             let name = match &rule.matcher {
                 Matcher::Exact(reference) => reference.name(),
                 Matcher::Prefix(prefix) => prefix,
-                Matcher::Pattern { .. } | Matcher::All => continue,
+                Matcher::Pattern { pattern, .. } => {
+                    if rule.action != Action::Keep {
+                        patterns.push((index, pattern));
+                    }
+                    continue;
+                }
+                Matcher::All => continue,
             };
             by_name.entry(format!("{name}/")).or_default().push(index);
         }
-        Self { rules, by_name }
+        Self { rules, by_name, patterns }
     }
 
     /// The rule that would rewrite what this rule writes to the targets that
@@ -175,14 +185,14 @@ impl<'r> Inputs<'r> {
                 Target::Template(_) => None,
             })
             .collect();
-        self.rules.iter().enumerate().find_map(|(other, &rule)| {
-            let Matcher::Pattern { pattern, .. } = &rule.matcher else { return None };
-            let rewrites = other != index && rule.action != Action::Keep;
-            // A target is a place: what lies below it counts too.
-            let matches =
-                |name: &&str| pattern.is_match(name) || pattern.is_match(&format!("{name}/a"));
-            (rewrites && names.iter().any(matches)).then_some(rule)
-        })
+        // A target is a place: what lies below it counts too.
+        let is_on_target = |pattern: &Pattern| {
+            names
+                .iter()
+                .any(|name| pattern.is_match(name) || pattern.is_match(&format!("{name}/a")))
+        };
+        let mut others = self.patterns.iter().filter(|(other, _)| *other != index);
+        others.find(|(_, pattern)| is_on_target(pattern)).map(|(other, _)| self.rules[*other])
     }
 }
 

@@ -82,8 +82,8 @@ fn a_silent_newcomer_makes_room_after_its_grace() {
 
 #[test]
 fn bodies_in_flight_are_bounded_together() {
-    // A body of 40,000 takes about 24,000 beyond the connection's own buffer.
-    let fixture = start(Limits { in_flight_bytes: 30_000, ..LIMITS });
+    // A body of 40,000 takes about 7,000 beyond the connection's own buffer.
+    let fixture = start(Limits { in_flight_bytes: 10_000, ..LIMITS });
     let body = [b' '; 40_000];
     let mut first = fixture.connect();
     first.send([post_head("/gate", body.len()).as_bytes(), &body].concat());
@@ -142,13 +142,13 @@ fn accept_errors_do_not_end_the_loop() {
 }
 
 #[test]
-fn the_accept_loop_has_a_pulse() {
-    let fixture = start_plain(LIMITS);
-    let mut oldest = Duration::ZERO;
-    eventually("it turns without a connection", || {
-        let age = fixture.server.accept_age();
-        let turned = oldest > Duration::from_millis(500) && age < oldest;
-        oldest = oldest.max(age);
-        turned
-    });
+fn a_thread_that_cannot_be_had_costs_a_connection_and_nothing_else() {
+    // More than there are addresses.
+    let fixture = start_plain(Limits { stack_bytes: usize::MAX / 4, connections: 1, ..LIMITS });
+    let errors = &fixture.server.counters().accept_errors;
+    for number in 1..=3 {
+        assert!(matches!(connect(fixture.server.address()).read(&mut [0]), Ok(0)));
+        eventually("it is counted", || errors.load(Ordering::Relaxed) == number);
+        eventually("its place is free", || fixture.server.open_connections() == 0);
+    }
 }

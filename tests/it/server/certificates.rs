@@ -86,6 +86,26 @@ fn a_bad_change_keeps_the_old_certificate_and_is_told_once() {
 }
 
 #[test]
+fn files_that_are_swapped_while_they_are_read_are_of_one_pair() {
+    let directory = directory::Directory::new();
+    let pairs = [pair(), pair(), pair()];
+    for (name, pair) in ["one", "two", "three"].into_iter().zip(&pairs) {
+        directory.generation(name, &[("tls.crt", &pair.0), ("tls.key", &pair.1)]);
+    }
+    directory.swap("one");
+    let files = Files { certificate: directory.join("tls.crt"), key: directory.join("tls.key") };
+    let (fixture, mut watcher) = served(files);
+    directory.make_pipe("two/tls.crt");
+    directory.swap("two");
+    thread::scope(|scope| {
+        let poll = scope.spawn(|| watcher.poll());
+        directory.fill("two/tls.crt", &pairs[1].0, || directory.swap("three"));
+        assert!(poll.join().unwrap().unwrap(), "no word of a key that does not fit");
+    });
+    assert!(is_trusted(&fixture, &pairs[2].0));
+}
+
+#[test]
 fn a_chain_is_served_whole() {
     let directory = Directory::new();
     let authority = |name: &str| {

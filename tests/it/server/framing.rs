@@ -1,4 +1,5 @@
 use super::*;
+use detour::server::limits::HEADERS_MAX;
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 
@@ -57,23 +58,64 @@ fn a_body_over_the_limit_is_refused_readably() {
 #[test]
 fn bad_requests_are_refused_and_the_next_connection_is_served() {
     let fixture = start(LIMITS);
+    let post = |fields: &str| format!("POST /echo HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let chunks = "Transfer-Encoding: chunked\r\n";
     let cases = [
-        ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", 411),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501),
-        ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 400),
-        ("HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 400),
-        ("nonsense\r\n\r\n", 400),
+        (post(""), 411),
+        (post(chunks) + "0\r\n\r\n", 501),
+        (post(&format!("Content-Length: 5\r\n{chunks}")) + "0\r\n\r\n", 400),
+        (post("Content-Length: 1\r\nContent-Length: 2\r\n") + "ab", 400),
+        (post("Content-Length: 1\r\nContent-Length: 1\r\n") + "a", 400),
+        (post("Content-Length: 1, 1\r\n") + "a", 400),
+        (post("Content-Length: +1\r\n") + "a", 400),
+        (post("Content-Length: -1\r\n"), 400),
+        (post("Content-Length: 0x1\r\n") + "a", 400),
+        (post("Content-Length: \r\n"), 400),
+        (post("Content-Length : 1\r\n") + "a", 400),
+        (post("Content-Length: 1000000000000\r\n"), 413),
+        (post("Content-Length: 99999999999999999999999\r\n"), 413),
+        (post("Content-Length: 0\nA: b\r\n"), 400),
+        (post("Content-Length: 0\r\nA: b\r\n c\r\n"), 400),
+        (post("Content-Length: 0\r\nA: b\0\r\n"), 400),
+        (post("Content-Length: 0\r\nHost: b\r\n"), 400),
+        ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n".to_owned(), 400),
+        (post("Content-Length: 1\r\nExpect: 200-ok\r\n") + "a", 417),
+        (post(&"A: b\r\n".repeat(HEADERS_MAX)), 431),
+        (post(&format!("A: {}\r\n", "b".repeat(LIMITS.head_bytes))), 431),
+        (get("http://a/echo"), 400),
+        (get("a:80"), 400),
+        (get("*"), 400),
+        (get(&"/".repeat(LIMITS.head_bytes)), 431),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc".to_owned(), 400),
+        ("CONNECT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc".to_owned(), 400),
+        ("GET / HTTP/1.2\r\nHost: a\r\n\r\n".to_owned(), 505),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 505),
+        ("nonsense\r\n\r\n".to_owned(), 400),
     ];
-    for (request, status) in cases {
+    let refused = &fixture.server.counters().refused;
+    for (number, (request, status)) in cases.iter().enumerate() {
         let mut client = fixture.connect();
-        client.send(request);
+        // What follows in the same write must not be taken for a request.
+        client.send(format!("{request}{}", post_head("/smuggled", 0)));
         let response = client.receive();
-        assert_eq!(response.status, status, "{request:?}");
+        assert_eq!(response.status, *status, "{request:?}");
         assert!(response.closes());
+        assert!(client.ends(), "{request:?}");
+        assert_eq!(refused.load(Ordering::Relaxed), number as u64 + 1);
+        assert_eq!(fixture.connect().post("/echo", b"ab").body, "POST /echo 2", "{request:?}");
+    }
+}
+
+#[test]
+fn a_body_is_not_awaited_that_is_refused() {
+    let fixture = start(LIMITS);
+    for bytes in [LIMITS.body_bytes + 1, 1_000_000_000_000] {
+        let mut client = fixture.connect();
+        client.send(post_head("/echo", bytes));
+        assert_eq!(client.receive().status, 413, "not a byte of it has come");
         assert!(client.ends());
     }
-    assert_eq!(fixture.server.counters().refused.load(Ordering::Relaxed), cases.len() as u64);
-    fixture.connect_and_ask("/echo");
 }
 
 #[test]
@@ -131,6 +173,21 @@ fn a_client_that_waits_is_told_to_continue() {
     assert_eq!(client.receive_head(), "HTTP/1.1 100 Continue\r\n\r\n");
     client.send("abc");
     assert_eq!(client.receive().body, "POST /echo 3");
+}
+
+#[test]
+fn a_client_that_does_not_wait_is_not_told_to_continue() {
+    let mut client = start(LIMITS).connect();
+    client.send(expecting_head("/echo", 3) + "abc" + &post_head("/next", 0));
+    assert_eq!(client.receive().body, "POST /echo 3");
+    assert_eq!(client.receive().body, "POST /next 0");
+    let fixture = start(LIMITS);
+    let mut old = fixture.connect();
+    old.send(expecting_head("/echo", 3).replace("HTTP/1.1", "HTTP/1.0"));
+    eventually("its head has come", || fixture.server.busy_connections() == 1);
+    old.send("abc");
+    assert_eq!(old.receive().body, "POST /echo 3", "HTTP/1.0 knows no 100");
+    assert!(old.ends());
 }
 
 #[test]

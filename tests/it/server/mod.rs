@@ -5,7 +5,10 @@ mod certificates;
 mod counted;
 mod deadlines;
 mod drain;
+mod forged;
 mod framing;
+mod life;
+mod records;
 mod tls;
 
 use bumpalo::Bump;
@@ -30,8 +33,11 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 /// Ends a test that hangs; no test passes by waiting for it.
 const GUARD: Duration = Duration::from_secs(20);
 
+/// Bytes of the answer to `/large`: more than the buffers of two sockets.
+const LARGE: usize = 32 * 1024 * 1024;
+
 /// Limits under which a test does not wait for long.
-const LIMITS: Limits =
+pub(crate) const LIMITS: Limits =
     Limits { tick: Duration::from_millis(20), request: GUARD, ..Limits::admission() };
 
 /// A service that does what the path says.
@@ -57,6 +63,7 @@ impl Service for Echo {
     fn answer(&self, head: &Head<'_>, body: &[u8], _arena: &Bump) -> Answer {
         match head.path {
             "/panic" => panic!("a test's panic"),
+            "/large" => return Answer::new(Status::Ok, "text/plain", vec![b'a'; LARGE]),
             "/gate" => {
                 self.entered.send(()).unwrap();
                 self.gate.lock().unwrap().recv().unwrap();
@@ -85,7 +92,7 @@ struct Fixture {
     _events: Events,
 }
 
-fn loopback() -> TcpListener {
+pub(crate) fn loopback() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
@@ -102,7 +109,7 @@ fn start_with(listener: TcpListener, transport: Transport, limits: Limits) -> Fi
 fn start(limits: Limits) -> Fixture {
     let development = dev::generate().unwrap();
     let slot = Arc::new(TlsSlot::empty());
-    slot.set(development.config);
+    slot.set(development.served);
     let fixture = start_with(loopback(), Transport::Tls(slot), limits);
     Fixture { certificate: Some(development.certificate_pem), ..fixture }
 }
@@ -144,7 +151,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// A client that trusts one certificate and nothing else.
-fn client_config(certificate_pem: &str) -> ClientConfig {
+pub(crate) fn client_config(certificate_pem: &str) -> ClientConfig {
     client_config_for(certificate_pem, ALL_VERSIONS)
 }
 
@@ -163,7 +170,7 @@ fn client_config_for(
     config
 }
 
-fn client_stream(
+pub(crate) fn client_stream(
     address: SocketAddr,
     config: ClientConfig,
 ) -> StreamOwned<ClientConnection, TcpStream> {
@@ -190,7 +197,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    fn closes(&self) -> bool {
+    pub(crate) fn closes(&self) -> bool {
         self.head.contains("\r\nConnection: close\r\n")
     }
 }
@@ -231,13 +238,13 @@ impl Client {
 
     /// The server closed: nothing more comes. For TLS this includes that it
     /// said so by close_notify.
-    fn ends(&mut self) -> bool {
+    pub(crate) fn ends(&mut self) -> bool {
         matches!(self.stream.read(&mut [0]), Ok(0))
     }
 }
 
 /// Waits for what other threads are about to do, and fails if they do not.
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < GUARD, "never happened: {what}");

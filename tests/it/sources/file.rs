@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use detour::sources::Update;
 use detour::sources::file::{self, Watcher};
@@ -70,17 +72,56 @@ fn what_cannot_be_read_is_a_fault_with_its_path() {
 #[test]
 fn a_watcher_sees_the_link_swap_of_a_mounted_config_map() {
     let directory = Directory::new();
-    directory.write("..2026_1/rules.yaml", &map("one"));
-    directory.write("..2026_2/rules.yaml", &map("two"));
-    symlink("..2026_1", directory.join("..data")).unwrap();
-    symlink("..data/rules.yaml", directory.join("rules.yaml")).unwrap();
+    directory.generation("..2026_1", &[("rules.yaml", &map("one"))]);
+    directory.generation("..2026_2", &[("rules.yaml", &map("two"))]);
+    directory.swap("..2026_1");
     let (mut watcher, loaded) = Watcher::start(vec![directory.to_path_buf()]);
     assert_eq!(loaded.maps[0].id.name, "one");
     assert_eq!(watcher.poll(), None);
-    symlink("..2026_2", directory.join("..new")).unwrap();
-    fs::rename(directory.join("..new"), directory.join("..data")).unwrap();
+    directory.swap("..2026_2");
     assert_eq!(watcher.poll().unwrap().maps[0].id.name, "two");
     assert_eq!(watcher.poll(), None);
+}
+
+#[test]
+fn files_that_are_swapped_while_they_are_read_count_together() {
+    let directory = Directory::new();
+    for name in ["one", "two", "three"] {
+        let (a, b) = (map(&format!("{name}a")), map(&format!("{name}b")));
+        directory.generation(name, &[("a.yaml", &a), ("b.yaml", &b)]);
+    }
+    directory.swap("one");
+    let (mut watcher, _) =
+        Watcher::start(["a.yaml", "b.yaml"].map(|file| directory.join(file)).into());
+    directory.make_pipe("two/a.yaml");
+    directory.swap("two");
+    thread::scope(|scope| {
+        let poll = scope.spawn(|| watcher.poll().unwrap());
+        directory.fill("two/a.yaml", &map("twoa"), || directory.swap("three"));
+        let loaded = poll.join().unwrap();
+        let names: Vec<&str> = loaded.maps.iter().map(|map| map.id.name.as_str()).collect();
+        assert_eq!(names, ["threea", "threeb"]);
+    });
+}
+
+#[test]
+fn files_that_never_rest_are_a_fault_and_the_next_poll_reads_them() {
+    let directory = Directory::new();
+    let (old, new) = (map("old"), map("new"));
+    directory.generation("one", &[("rules.yaml", &old)]);
+    directory.generation("three", &[("rules.yaml", &new)]);
+    fs::create_dir(directory.join("two")).unwrap();
+    // Linux has a file that is another each time.
+    let restless = "/proc/sys/kernel/random/uuid";
+    symlink(restless, directory.join("two/rules.yaml")).unwrap();
+    directory.swap("one");
+    let (watcher, _) = Watcher::start(vec![directory.join("rules.yaml")]);
+    let mut watcher = watcher.with_rest(Duration::ZERO);
+    directory.swap("two");
+    let faults = watcher.poll().unwrap().report.faults;
+    assert!(faults[0].to_string().contains("changes whenever it is read"), "{faults:?}");
+    directory.swap("three");
+    assert_eq!(watcher.poll().unwrap().maps[0].id.name, "new");
 }
 
 #[test]

@@ -139,3 +139,35 @@ fn a_source_read_in_parts_tells_them_beside_what_fails_wholly() {
     assert_eq!((notes.len(), faults.len()), (101, 101));
     assert_eq!(notes[100], "source harbor: 900 more notes");
 }
+
+#[test]
+fn every_exchange_and_every_fault_is_counted_once() {
+    let (served, places) = Served::new(&["file"]);
+    let count = |outcome| {
+        served.metric(&format!(
+            "detour_source_reloads_total{{source=\"file\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    let counts = || [count("success"), count("failure")];
+    assert_eq!(counts(), ["0", "0"]);
+    places[0].update(good());
+    assert_eq!(counts(), ["0", "0"], "the first rules replace none");
+    for _ in 0..2 {
+        places[0].update(refused("x"));
+        assert_eq!(counts(), ["0", "1"], "told once, counted once");
+    }
+    places[0].update(refused("another"));
+    places[0].update(good());
+    assert_eq!(counts(), ["1", "2"]);
+    for why in ["away", "still away"] {
+        places[0].update(Update::Failed(why.to_owned()));
+        assert_eq!(counts(), ["1", "3"], "{why}");
+    }
+    places[0].update(Update::InTouch);
+    assert_eq!(counts(), ["1", "3"], "nothing was exchanged");
+    for _ in 0..2 {
+        let faults = vec!["a part".to_owned()];
+        places[0].update(Update::Refreshed { content: None, notes: Vec::new(), faults });
+        assert_eq!(counts(), ["1", "4"]);
+    }
+}

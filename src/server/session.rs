@@ -1,0 +1,228 @@
+//! TLS, by rustls's unbuffered interface: records are read from and written
+//! into buffers of ours, which are given back while a connection is idle. With
+//! rustls's own buffers a request takes four allocations more, each under the
+//! one lock of musl's allocator, and twice the processor time.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+
+use super::buffer::Buffer;
+use super::socket::Socket;
+
+/// The server's side of a TLS connection.
+pub(super) struct Session {
+    connection: UnbufferedServerConnection,
+    outgoing: Outgoing,
+}
+
+/// What to do once data can be sent.
+enum Goal<'a> {
+    Nothing,
+    Send(&'a [u8]),
+    Close,
+}
+
+/// How far the records that have come lead.
+#[derive(PartialEq)]
+pub(super) enum Progress {
+    /// The handshake goes on with the next record.
+    Handshaking,
+    /// Data can be sent, and more may come.
+    Open,
+    /// The peer has said that it sends no more.
+    PeerClosed,
+}
+
+impl Session {
+    pub(super) fn new(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
+        let connection = UnbufferedServerConnection::new(config)?;
+        Ok(Self { connection, outgoing: Outgoing::default() })
+    }
+
+    /// Takes the whole records out of `incoming`, appends the data in them to
+    /// `buffer` and answers what the protocol asks for.
+    ///
+    /// # Errors
+    /// The `rustls::Error` when the peer breaks the protocol, as
+    /// `InvalidData`; it was sent an alert then.
+    pub(super) fn take_in(
+        &mut self,
+        incoming: &mut Vec<u8>,
+        buffer: &mut Buffer,
+        socket: &Socket,
+    ) -> io::Result<Progress> {
+        self.advance(incoming, buffer, socket, &Goal::Nothing)
+    }
+
+    /// Sends all of `data`. `incoming` holds no whole record.
+    pub(super) fn send(
+        &mut self,
+        data: &[u8],
+        incoming: &mut Vec<u8>,
+        buffer: &mut Buffer,
+        socket: &Socket,
+    ) -> io::Result<()> {
+        self.advance(incoming, buffer, socket, &Goal::Send(data)).map(drop)
+    }
+
+    /// Tells the peer that no more will be sent; does not wait for its word.
+    pub(super) fn close(
+        &mut self,
+        incoming: &mut Vec<u8>,
+        buffer: &mut Buffer,
+        socket: &Socket,
+    ) -> io::Result<()> {
+        self.advance(incoming, buffer, socket, &Goal::Close).map(drop)
+    }
+
+    /// Gives back the memory that only a request needs.
+    pub(super) fn release(&mut self) {
+        self.outgoing.bytes = Vec::new();
+    }
+
+    fn advance(
+        &mut self,
+        incoming: &mut Vec<u8>,
+        buffer: &mut Buffer,
+        socket: &Socket,
+        goal: &Goal<'_>,
+    ) -> io::Result<Progress> {
+        let outgoing = &mut self.outgoing;
+        let mut fault = None;
+        loop {
+            let UnbufferedStatus { mut discard, state } =
+                self.connection.process_tls_records(incoming);
+            let progress = match state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record.map_err(invalid)?;
+                        discard += record.discard;
+                        buffer.append(record.payload);
+                    }
+                    None
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                    outgoing.append(|room| data.encode(room).map_err(Lacking::from))?;
+                    None
+                }
+                Ok(ConnectionState::TransmitTlsData(data)) => {
+                    outgoing.send(socket)?;
+                    data.done();
+                    None
+                }
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    match goal {
+                        // Nothing but the alert goes out after a fault.
+                        _ if fault.is_some() => {}
+                        Goal::Nothing => {}
+                        Goal::Send(data) => {
+                            outgoing.append(|room| {
+                                traffic.encrypt(data, room).map_err(Lacking::from)
+                            })?;
+                        }
+                        Goal::Close => {
+                            outgoing.append(|room| {
+                                traffic.queue_close_notify(room).map_err(Lacking::from)
+                            })?;
+                        }
+                    }
+                    outgoing.send(socket)?;
+                    Some(Progress::Open)
+                }
+                Ok(ConnectionState::BlockedHandshake) => Some(Progress::Handshaking),
+                Ok(ConnectionState::PeerClosed) => match goal {
+                    Goal::Nothing => Some(Progress::PeerClosed),
+                    // It still listens.
+                    Goal::Send(_) | Goal::Close => None,
+                },
+                Ok(ConnectionState::Closed) => Some(Progress::PeerClosed),
+                // Early data is not offered; other states are not there yet.
+                Ok(_) => return Err(invalid("an unknown state of TLS")),
+                Err(_) if fault.is_some() => Some(Progress::PeerClosed),
+                Err(error) => {
+                    // Goes on for the alert, which is sent first.
+                    fault = Some(invalid(error));
+                    discard = incoming.len();
+                    None
+                }
+            };
+            incoming.drain(..discard);
+            match fault {
+                // Not asked again: rustls may still look for what was dropped.
+                Some(fault) if !self.connection.wants_write() => {
+                    outgoing.send(socket)?;
+                    return Err(fault);
+                }
+                _ => {}
+            }
+            if let Some(progress) = progress {
+                return fault.map_or(Ok(progress), Err);
+            }
+        }
+    }
+}
+
+/// Records on their way to the socket.
+#[derive(Default)]
+struct Outgoing {
+    /// Longer than what is used, so that it is written with zeros only once.
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Outgoing {
+    /// Lets `write` fill the room that is left, after it has said how much it
+    /// lacks if it lacks any.
+    fn append(
+        &mut self,
+        mut write: impl FnMut(&mut [u8]) -> Result<usize, Lacking>,
+    ) -> io::Result<()> {
+        let written = match write(&mut self.bytes[self.used..]) {
+            Err(Lacking::Room(bytes)) => {
+                self.bytes.resize(self.used + bytes, 0);
+                write(&mut self.bytes[self.used..])
+            }
+            result => result,
+        };
+        self.used += written.map_err(|_| invalid("the keys of this connection are used up"))?;
+        Ok(())
+    }
+
+    fn send(&mut self, socket: &Socket) -> io::Result<()> {
+        let used = std::mem::take(&mut self.used);
+        socket.send(&self.bytes[..used])
+    }
+}
+
+enum Lacking {
+    /// Room: this many bytes are needed.
+    Room(usize),
+    /// Keys to encrypt with, after more records than they are good for.
+    Keys,
+}
+
+impl From<EncryptError> for Lacking {
+    fn from(error: EncryptError) -> Self {
+        match error {
+            EncryptError::InsufficientSize(error) => Self::Room(error.required_size),
+            EncryptError::EncryptExhausted => Self::Keys,
+        }
+    }
+}
+
+impl From<EncodeError> for Lacking {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::InsufficientSize(error) => Self::Room(error.required_size),
+            EncodeError::AlreadyEncoded => Self::Keys,
+        }
+    }
+}
+
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
+}
