@@ -129,14 +129,14 @@ pub(crate) fn mapping(targets: &str, count: usize) -> Mapping {
     let text = Text { name: "rules.yaml".to_owned(), content: text.to_owned() };
     let sample = load(Source::File, &[text]).maps.pop().expect("one map");
     let target = |index| match targets {
-        "literal" => Action::To(vec![Target::Below(literal_target(index))]),
+        "literal" => Action::To([Target::Below(literal_target(index))].into()),
         _ => sample.rules[0].action.clone(),
     };
     let rules: Vec<Rule> = (0..count).map(|index| rule(index, target(index))).collect();
     let maps = rules.chunks(RULES_PER_MAP).enumerate().map(|(index, rules)| {
         let mut map: ImageMap = sample.clone();
         map.id.name = format!("m{index}");
-        map.rules = rules.to_vec();
+        map.rules = rules.into();
         map
     });
     let merged = merge(maps.collect());

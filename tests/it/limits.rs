@@ -16,7 +16,7 @@ use detour::rules::merge::{NAMESPACE_MAPS_MAX, NAMESPACE_PATTERNS_MAX, PATTERNS_
 use detour::rules::pattern::{COMPILED_BYTES_MAX, REGEX_BYTES_MAX};
 use detour::rules::{ITEMS_MAX, RULES_PER_DOCUMENT_MAX, TEXT_BYTES_MAX};
 use detour::server::Limits;
-use detour::server::limits::HEADERS_MAX;
+use detour::server::limits::{HEADERS_MAX, check_descriptors};
 use detour::server::probe::Timing;
 use detour::sources::file::FILE_BYTES_MAX;
 use detour::sources::harbor::HarborLimits;
@@ -32,6 +32,21 @@ fn the_page_has_the_numbers_of_the_code() {
     }
     let written = fs::read_to_string(&path).expect("a page");
     assert_eq!(written, page, "UPDATE_GOLDEN=1 cargo test --test it limits writes {PAGE}");
+}
+
+#[test]
+fn the_operations_port_takes_no_body_and_a_few_connections() {
+    let limits = Limits::operations();
+    assert_eq!((limits.body_bytes, limits.in_flight_bytes, limits.connections), (0, 0, 32));
+}
+
+#[test]
+fn more_connections_than_open_files_are_refused_with_what_to_raise() {
+    // More than any kernel lets a process have.
+    let shortage = check_descriptors(1 << 40).expect_err("a shortage");
+    let told = shortage.to_string();
+    assert!(told.starts_with(&format!("the limit of open files is {}, and 10", shortage.limit)));
+    assert!(told.contains("raise it") && told.contains("allow fewer connections"), "{told}");
 }
 
 fn page() -> String {

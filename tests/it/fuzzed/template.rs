@@ -134,7 +134,7 @@ fn check_version(new: &Reference<'_>, image: &Reference<'_>, target: &str, about
     }
 }
 
-/// What a target without tag, digest and groups makes of an image, in normal
+/// What a template without tag, digest and groups makes of an image, in normal
 /// form; none for other targets.
 fn by_hand(target: &str, kind: &str, pattern: &str, image: &Reference<'_>) -> Option<String> {
     let path = &target[target.find('/')?..];
@@ -143,8 +143,9 @@ fn by_hand(target: &str, kind: &str, pattern: &str, image: &Reference<'_>) -> Op
     {
         return None;
     }
-    // A group of that name has the value of its own.
-    if pattern.contains("<name>") {
+    // A path alone has the image's appended, and a group of that name a value
+    // of its own.
+    if !target.contains('{') || pattern.contains("<name>") {
         return None;
     }
     let repository = image.repository();

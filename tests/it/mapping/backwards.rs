@@ -250,9 +250,9 @@ fn a_tag_is_no_registry() {
 fn text_before_a_placed_tag_belongs_to_it() {
     check_there(
         "prefix: quay.io",
-        "m.example/team/x:v-{tag}",
-        &["m.example/team/x:v-1"],
-        &["m.example/team/x:1", "m.example/team/x", "m.example/team/xy:v-1"],
+        "m.example/team/nginx:v-{tag}",
+        &["m.example/team/nginx:v-1"],
+        &["m.example/team/nginx:1", "m.example/team/nginx", "m.example/team/nginxes:v-1"],
     );
 }
 
