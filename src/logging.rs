@@ -134,6 +134,10 @@ fn for_each_pair(record: &Record, see: impl FnMut(&str, &Value)) {
 
 /// A value that is no JSON (a map with odd keys) is still worth its text.
 fn push_value(line: &mut Vec<u8>, value: &Value) {
+    // Most are.
+    if let Some(text) = value.to_borrowed_str() {
+        return push_json(line, text);
+    }
     let start = line.len();
     if serde_json::to_writer(&mut *line, value).is_err() {
         line.truncate(start);
@@ -160,7 +164,8 @@ fn is_plain(text: &str) -> bool {
 /// reader would obey rather than see. In JSON such characters stand in strings
 /// only, where that form means the same.
 fn write_escaped(out: &mut impl Write, line: &[u8]) -> io::Result<()> {
-    if line.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+    // Without a branch for each byte.
+    if line.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
         out.write_all(line)?;
         return out.write_all(b"\n");
     }

@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod json;
+mod lines;
 mod originals;
 mod patch;
 mod pod;
@@ -14,11 +15,8 @@ mod review;
 mod scan;
 mod write;
 
-use std::fmt;
-
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
-use serde::{Serialize, Serializer};
 
 use crate::mapping::policy::Policy;
 use crate::mapping::reason::Reason;
@@ -31,6 +29,7 @@ use pod::{Extent, Field, Subject};
 use pull_secrets::PullSecrets;
 use review::{Request, Response, Review};
 
+pub use lines::images_in_json;
 pub use pod::List;
 pub use records::{ANNOTATION_BYTES_MAX, ORIGINALS_ANNOTATION, Recorded};
 pub use review::Undecodable;
@@ -83,37 +82,30 @@ pub enum Handling {
 }
 
 /// The decision on one image field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageOutcome<'r> {
     /// `LIST/NAME`, such as `containers/web`.
     pub field: &'r str,
     /// The text as it was sent.
     pub old: &'r str,
     /// The text instead, if it changes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<&'r str>,
     /// The rule that decided.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_rule")]
     pub rule: Option<RuleId<'r>>,
     /// Why.
-    #[serde(serialize_with = "as_text")]
     pub reason: Reason,
     /// What a map in Observe would have done.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<ObservedOutcome<'r>>,
 }
 
 /// What a map in Observe would have done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObservedOutcome<'r> {
     /// The text instead, if it would change.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<&'r str>,
     /// The rule.
-    #[serde(serialize_with = "as_text")]
     pub rule: RuleId<'r>,
     /// Why.
-    #[serde(serialize_with = "as_text")]
     pub reason: Reason,
 }
 
@@ -308,16 +300,5 @@ impl<'r> ImageOutcome<'r> {
         let new = decision.image.as_ref().map(text);
         let settled = Self::settled(field, new, decision.reason, arena);
         Self { rule: decision.rule, observed, ..settled }
-    }
-}
-
-fn as_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-fn as_rule<S: Serializer>(rule: &Option<RuleId<'_>>, serializer: S) -> Result<S::Ok, S::Error> {
-    match rule {
-        Some(rule) => serializer.collect_str(rule),
-        None => serializer.serialize_none(),
     }
 }

@@ -297,7 +297,7 @@ fn introduce(address: SocketAddr, mapping: &Mapping) {
             rule.action.target().map_or("kept".to_owned(), |target| format!("-> {target}"));
         text.push_str(&format!("  {id}: {} {result}\n", rule.matcher));
     }
-    let more = mapping.rules().len().saturating_sub(RULES_SHOWN_MAX);
+    let more = mapping.rule_count().saturating_sub(RULES_SHOWN_MAX);
     if more > 0 {
         text.push_str(&format!("  and {more} more\n"));
     }

@@ -6,7 +6,7 @@ use super::reason::Reason;
 use super::scope::{self, Pod};
 use super::table::Table;
 use super::template::{self, Matched};
-use super::{Bound, Mapping, RuleId, RuleRef};
+use super::{Mapping, RuleId, RuleRef};
 use crate::reference::{self, Reference};
 use crate::rules::Mode;
 
@@ -84,11 +84,11 @@ impl Mapping {
             |at: RuleRef| takes_part(at) && scope::is_visible(self.map_of(at), pod.namespace);
         let accept = |at: RuleRef| takes_part(at) && scope::applies(self.map_of(at), pod);
         let tables = self.tables(pod.namespace);
-        let place = |table: &Table| table.find_place(&self.rules, image, &is_visible);
+        let place = |table: &Table| table.find_place(&self.maps, image, &is_visible);
         if let Some(rule) = tables.clone().find_map(place) {
             return ((None, Reason::AlreadyThere), Some(rule));
         }
-        let found = tables.clone().find_map(|table| table.find(&self.rules, image, &accept));
+        let found = tables.clone().find_map(|table| table.find(&self.maps, image, &accept));
         let found =
             found.or_else(|| tables.clone().find_map(|table| table.find_default(image, &accept)));
         match found {
@@ -129,8 +129,7 @@ impl Mapping {
     }
 
     fn rule_id(&self, rule: RuleRef) -> RuleId<'_> {
-        let Bound { map, rule } = &self.rules[rule.0];
-        RuleId { map: &self.map_names[*map], rule: &rule.name }
+        RuleId { map: &self.map_names[rule.map as usize], rule: &self.rule(rule).name }
     }
 
     /// The secrets of the map whose target the image uses. A map that is not

@@ -2,42 +2,38 @@
 
 use std::collections::HashMap;
 
-use super::RuleRef;
+use super::{RuleRef, append};
 use crate::reference::Reference;
+use crate::rules::{ImageMap, Matcher};
 
 /// The tag that an image with neither tag nor digest stands for.
 pub(super) const LATEST: &str = "latest";
 
-/// `exact` rules by name, then digest, tag or neither.
+/// `exact` rules by name; those of a name in the order of their [`Version`].
 #[derive(Debug, Default)]
 pub(super) struct Exact {
-    by_name: HashMap<Box<str>, Entry>,
+    by_name: HashMap<Box<str>, Vec<RuleRef>>,
 }
 
-#[derive(Debug, Default)]
-struct Entry {
-    by_digest: HashMap<Box<str>, Vec<OfDigest>>,
-    by_tag: HashMap<Box<str>, Vec<RuleRef>>,
-    any: Vec<RuleRef>,
-}
+/// The digest and the tag that a rule is for.
+type Version<'m> = (Option<&'m str>, Option<&'m str>);
 
-/// A rule for a digest, and for one of its tags if the pattern names one.
-#[derive(Debug)]
-struct OfDigest {
-    tag: Option<Box<str>>,
-    rule: RuleRef,
+fn version(rule: RuleRef, maps: &[ImageMap]) -> Version<'_> {
+    match &rule.of(maps).matcher {
+        Matcher::Exact(pattern) => (pattern.digest(), pattern.tag()),
+        _ => (None, None),
+    }
 }
 
 impl Exact {
+    /// Adds a rule; [`Exact::sort`] comes after the last.
     pub(super) fn insert(&mut self, pattern: &Reference<'_>, rule: RuleRef) {
-        let entry = self.by_name.entry(pattern.name().into()).or_default();
-        match (pattern.digest(), pattern.tag()) {
-            (Some(digest), tag) => {
-                let rule = OfDigest { tag: tag.map(Into::into), rule };
-                entry.by_digest.entry(digest.into()).or_default().push(rule);
-            }
-            (None, Some(tag)) => entry.by_tag.entry(tag.into()).or_default().push(rule),
-            (None, None) => entry.any.push(rule),
+        append(self.by_name.entry(pattern.name().into()).or_default(), rule);
+    }
+
+    pub(super) fn sort(&mut self, maps: &[ImageMap]) {
+        for rules in self.by_name.values_mut() {
+            rules.sort_by_key(|rule| version(*rule, maps));
         }
     }
 
@@ -45,21 +41,22 @@ impl Exact {
     /// of its tag (only without a digest), then of its name.
     pub(super) fn find(
         &self,
+        maps: &[ImageMap],
         image: &Reference<'_>,
         accept: impl Fn(RuleRef) -> bool,
     ) -> Option<RuleRef> {
-        let entry = self.by_name.get(image.name())?;
-        let same_tag =
-            |rule: &&OfDigest| rule.tag.as_deref().is_none_or(|tag| image.tag() == Some(tag));
-        let of_digest = image.digest().and_then(|digest| entry.by_digest.get(digest));
-        let of_digest = of_digest.into_iter().flatten().filter(same_tag).map(|of| &of.rule);
-        let of_tag = match image.digest() {
-            Some(_) => None,
-            None => entry.by_tag.get(image.tag().unwrap_or(LATEST)),
+        let rules = self.by_name.get(image.name())?;
+        let of = |wanted: Version<'_>| {
+            let start = rules.partition_point(|rule| version(*rule, maps) < wanted);
+            let same = rules[start..].iter().take_while(|rule| version(**rule, maps) == wanted);
+            same.copied().find(|rule| accept(*rule))
         };
-        let of_tag = of_tag.into_iter().flatten();
-        let all = of_digest.chain(of_tag).chain(&entry.any);
-        all.copied().find(|rule| accept(*rule))
+        let (tag, digest) = (image.tag(), image.digest());
+        let of_version = match digest {
+            Some(_) => [None, tag].into_iter().filter_map(|tag| of((digest, tag))).min(),
+            None => of((None, tag.or(Some(LATEST)))),
+        };
+        of_version.or_else(|| of((None, None)))
     }
 }
 

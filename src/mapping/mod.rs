@@ -30,11 +30,9 @@ use table::Table;
 /// The rules in force, ready to decide.
 #[derive(Debug, Default)]
 pub struct Mapping {
-    /// Without their rules.
     maps: Vec<ImageMap>,
     /// The ids of the maps as texts.
     map_names: Vec<Arc<str>>,
-    rules: Vec<Bound>,
     layers: BTreeMap<Layer, Table>,
     namespaces: HashMap<String, Table>,
     observes: bool,
@@ -42,16 +40,28 @@ pub struct Mapping {
     policy: Policy,
 }
 
-/// A rule and the index of its map.
-#[derive(Debug)]
-struct Bound {
-    map: usize,
-    rule: Rule,
+/// The index of a map in [`Mapping::maps`], and of a rule in it: in the order in
+/// which they are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct RuleRef {
+    map: u32,
+    rule: u32,
 }
 
-/// The index of a rule in [`Mapping::rules`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct RuleRef(usize);
+impl RuleRef {
+    fn of(self, maps: &[ImageMap]) -> &Rule {
+        &maps[self.map as usize].rules[self.rule as usize]
+    }
+}
+
+/// Adds to a list that seldom gets longer than one, which then has no room to
+/// spare.
+fn append<T>(list: &mut Vec<T>, value: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(value);
+}
 
 /// What names a rule: `KIND/[NAMESPACE/]NAME#RULE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,31 +82,35 @@ impl Mapping {
     /// Compiles the maps in force.
     pub fn new(merged: Merged, policy: Policy) -> Self {
         let mut mapping = Self { policy, ..Self::default() };
-        for (index, mut map) in merged.in_force.into_iter().enumerate() {
+        for (index, map) in (0..).zip(&merged.in_force) {
             mapping.observes |= map.mode == Mode::Observe;
             mapping.gives_pull_secrets |= !map.pull_secrets.is_empty();
             let table = match map.layer() {
                 Layer::Namespace => mapping.namespaces.entry(map.id.namespace.clone()).or_default(),
                 layer => mapping.layers.entry(layer).or_default(),
             };
-            let rules = std::mem::take(&mut map.rules);
             let mut places = HashSet::new();
-            for rule in rules.into_iter().chain(map.default.take()) {
-                table.insert(RuleRef(mapping.rules.len()), &rule, &mut places);
-                mapping.rules.push(Bound { map: index, rule });
+            for (rule_index, rule) in (0..).zip(&*map.rules) {
+                table.insert(RuleRef { map: index, rule: rule_index }, rule, &mut places);
             }
             mapping.map_names.push(map.id.to_string().into());
-            mapping.maps.push(map);
         }
-        mapping
+        let tables = mapping.layers.values_mut().chain(mapping.namespaces.values_mut());
+        tables.for_each(|table| table.sort(&merged.in_force));
+        Self { maps: merged.in_force, ..mapping }
     }
 
     /// The rules in force with their ids, in the order of layers, priority
     /// and age.
-    pub fn rules(&self) -> impl ExactSizeIterator<Item = (RuleId<'_>, &Rule)> {
-        self.rules.iter().map(|bound| {
-            (RuleId { map: &self.map_names[bound.map], rule: &bound.rule.name }, &bound.rule)
+    pub fn rules(&self) -> impl Iterator<Item = (RuleId<'_>, &Rule)> {
+        self.maps.iter().zip(&self.map_names).flat_map(|(map, name)| {
+            map.rules.iter().map(move |rule| (RuleId { map: name, rule: &rule.name }, rule))
         })
+    }
+
+    /// How many rules are in force.
+    pub fn rule_count(&self) -> usize {
+        self.maps.iter().map(|map| map.rules.len()).sum()
     }
 
     /// What is left alone, and what is recorded.
@@ -126,10 +140,10 @@ impl Mapping {
     }
 
     fn rule(&self, at: RuleRef) -> &Rule {
-        &self.rules[at.0].rule
+        at.of(&self.maps)
     }
 
     fn map_of(&self, at: RuleRef) -> &ImageMap {
-        &self.maps[self.rules[at.0].map]
+        &self.maps[at.map as usize]
     }
 }

@@ -1,7 +1,7 @@
 //! The rules in force as text, a page at a time, for whoever runs Detour.
 
-use super::{Bound, Mapping};
-use crate::rules::{Action, Mode};
+use super::Mapping;
+use crate::rules::{Action, ImageMap, Mode, Rule};
 
 /// Most bytes of a page: two of the longest lines fit, and what all
 /// connections of the operations port hold at once stays small.
@@ -15,9 +15,11 @@ impl Mapping {
     /// of layers, priority and age; then how to get the others, if there are
     /// more than [`PAGE_BYTES_MAX`] bytes hold. Holds no name of a Secret.
     pub fn page(&self, from: usize) -> String {
-        let mut text = format!("# {} rules in force\n{COLUMNS}\n", self.rules.len());
-        for (number, bound) in self.rules.iter().enumerate().skip(from) {
-            let line = self.line(number, bound);
+        let mut text = format!("# {} rules in force\n{COLUMNS}\n", self.rule_count());
+        let maps = self.maps.iter();
+        let rules = maps.flat_map(|map| map.rules.iter().map(move |rule| (map, rule)));
+        for (number, (map, rule)) in rules.enumerate().skip(from) {
+            let line = line(number, map, rule);
             let more = format!("# more: ?from={number}\n");
             if text.len() + line.len() + more.len() > PAGE_BYTES_MAX {
                 return text + &more;
@@ -26,27 +28,26 @@ impl Mapping {
         }
         text
     }
+}
 
-    fn line(&self, number: usize, bound: &Bound) -> String {
-        let map = &self.maps[bound.map];
-        let mode = match map.mode {
-            Mode::Enforce => "Enforce",
-            Mode::Observe => "Observe",
-        };
-        let target = match &bound.rule.action {
-            Action::Keep => "keep".to_owned(),
-            Action::To(targets) => {
-                targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-            }
-        };
-        let layer = map.layer().as_str();
-        let (id, rule, priority) = (&map.id, &bound.rule.name, map.priority);
-        let matcher = one_line(&bound.rule.matcher.to_string());
-        format!(
-            "{number}\t{layer}\t{mode}\t{priority}\t{id}#{rule}\t{matcher}\t{}\n",
-            one_line(&target)
-        )
-    }
+fn line(number: usize, map: &ImageMap, rule: &Rule) -> String {
+    let mode = match map.mode {
+        Mode::Enforce => "Enforce",
+        Mode::Observe => "Observe",
+    };
+    let target = match &rule.action {
+        Action::Keep => "keep".to_owned(),
+        Action::To(targets) => {
+            targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let layer = map.layer().as_str();
+    let (id, name, priority) = (&map.id, &rule.name, map.priority);
+    let matcher = one_line(&rule.matcher.to_string());
+    format!(
+        "{number}\t{layer}\t{mode}\t{priority}\t{id}#{name}\t{matcher}\t{}\n",
+        one_line(&target)
+    )
 }
 
 /// A pattern may hold any character.

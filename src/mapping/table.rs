@@ -1,15 +1,16 @@
 //! The rules of one layer (or one namespace), ready to be looked up.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::backwards::{Backwards, Expression};
 use super::exact::{self, Exact};
 use super::template::Matched;
 use super::trie::Trie;
-use super::{Bound, RuleRef};
-use crate::reference::Reference;
+use super::{RuleRef, append};
+use crate::reference::{self, Reference};
 use crate::rules::target::Target;
-use crate::rules::{Matcher, Rule, Seen};
+use crate::rules::{ImageMap, Matcher, Rule, Seen};
 
 /// The rules of the maps of a layer, and the places where they put images.
 #[derive(Debug, Default)]
@@ -33,7 +34,12 @@ struct Places {
 impl Table {
     /// Adds a rule behind those that are asked before it. `places` holds the
     /// places of the rules of its map that are already in.
-    pub(super) fn insert(&mut self, at: RuleRef, rule: &Rule, places: &mut HashSet<String>) {
+    pub(super) fn insert<'m>(
+        &mut self,
+        at: RuleRef,
+        rule: &'m Rule,
+        places: &mut HashSet<Cow<'m, str>>,
+    ) {
         match &rule.matcher {
             Matcher::Exact(reference) => self.exact.insert(reference, at),
             Matcher::Prefix(prefix) => self.prefixes.insert(prefix, at),
@@ -45,18 +51,23 @@ impl Table {
         }
     }
 
+    /// Comes after the last rule.
+    pub(super) fn sort(&mut self, maps: &[ImageMap]) {
+        self.exact.sort(maps);
+    }
+
     /// The rule that decides on `image`, defaults aside, among those whose map
     /// `accept` takes: exact, then patterns, then the longest prefix.
     pub(super) fn find<'i>(
         &self,
-        rules: &[Bound],
+        maps: &[ImageMap],
         image: &'i Reference<'_>,
         accept: &impl Fn(RuleRef) -> bool,
     ) -> Option<(RuleRef, Matched<'i>)> {
-        let exact = || self.exact.find(image, accept).map(|rule| (rule, Matched::default()));
+        let exact = || self.exact.find(maps, image, accept).map(|rule| (rule, Matched::default()));
         let pattern = || {
             self.patterns.iter().filter(|rule| accept(**rule)).find_map(|&at| {
-                let Matcher::Pattern { pattern, on, .. } = &rules[at.0].rule.matcher else {
+                let Matcher::Pattern { pattern, on, .. } = &at.of(maps).matcher else {
                     return None;
                 };
                 let text = match on {
@@ -89,38 +100,40 @@ impl Table {
     /// `is_visible` takes.
     pub(super) fn find_place(
         &self,
-        rules: &[Bound],
+        maps: &[ImageMap],
         image: &Reference<'_>,
         is_visible: &impl Fn(RuleRef) -> bool,
     ) -> Option<RuleRef> {
-        self.places.find(rules, image, is_visible)
+        self.places.find(maps, image, is_visible)
     }
 }
 
 impl Places {
     /// Rules of one map that share a place share its entry too, so that a
     /// look-up does not grow with their number.
-    fn insert(
+    fn insert<'m>(
         &mut self,
         at: RuleRef,
         matcher: &Matcher,
-        target: &Target,
-        seen: &mut HashSet<String>,
+        target: &'m Target,
+        seen: &mut HashSet<Cow<'m, str>>,
     ) {
         match target {
             Target::Below(path) => {
-                if seen.insert(path.clone()) {
+                if seen.insert(path.into()) {
                     self.below.insert(path, at);
                 }
                 // `docker.io/nginx` with nothing to append is an image of `library/`.
                 if let (Matcher::Prefix(_), Some(name)) = (matcher, official_name(path)) {
-                    self.names.entry(name.name().into()).or_default().push(at);
+                    append(self.names.entry(name.name().into()).or_default(), at);
                 }
             }
-            Target::Name(name) => self.names.entry(name.name().into()).or_default().push(at),
+            Target::Name(name) => {
+                append(self.names.entry(name.name().into()).or_default(), at);
+            }
             Target::Template(template) => {
                 let expression = Expression::new(template, matcher);
-                if !seen.insert(expression.regex.clone()) {
+                if !seen.insert(expression.regex.clone().into()) {
                     return;
                 }
                 let entry = (at, Backwards::new(&expression));
@@ -134,7 +147,7 @@ impl Places {
 
     fn find(
         &self,
-        rules: &[Bound],
+        maps: &[ImageMap],
         image: &Reference<'_>,
         is_visible: &impl Fn(RuleRef) -> bool,
     ) -> Option<RuleRef> {
@@ -142,7 +155,7 @@ impl Places {
         let below = || self.below.find(name, &mut |&at, _| is_visible(at).then_some(at));
         let named = || {
             let mut named = self.names.get(name)?.iter().copied();
-            named.find(|at| is_visible(*at) && could_name(&rules[at.0].rule, image))
+            named.find(|at| is_visible(*at) && could_name(at.of(maps), image))
         };
         let produced = |(at, backwards): &(RuleRef, Backwards)| {
             (is_visible(*at) && backwards.matches(image)).then_some(*at)
@@ -173,6 +186,6 @@ fn could_name(rule: &Rule, image: &Reference<'_>) -> bool {
 
 /// The image that a path is by itself, if its normal form lies elsewhere.
 fn official_name(path: &str) -> Option<Reference<'static>> {
-    let has_path = path.contains('/');
-    Reference::parse(path).ok().filter(|image| has_path && image.name() != path)
+    let name = path.strip_prefix(reference::DEFAULT_REGISTRY)?.strip_prefix('/')?;
+    if name.contains('/') { None } else { Reference::parse(path).ok() }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::append;
 use crate::reference::split_at_mark;
 
 /// Values under paths such as `docker.io/library`.
@@ -14,13 +15,17 @@ pub(super) struct Trie<T> {
 
 #[derive(Debug)]
 struct Node<T> {
-    children: HashMap<Box<str>, usize>,
+    /// Most have none.
+    children: Option<Box<Children>>,
     values: Vec<T>,
 }
 
+/// Indices of nodes by the segment that leads to them.
+type Children = HashMap<Box<str>, usize>;
+
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self { children: HashMap::new(), values: Vec::new() }
+        Self { children: None, values: Vec::new() }
     }
 }
 
@@ -35,17 +40,19 @@ impl<T> Trie<T> {
     pub(super) fn insert(&mut self, path: &str, value: T) {
         let mut at = 0;
         for segment in path.split('/') {
-            at = match self.nodes[at].children.get(segment) {
+            let known = self.nodes[at].children.as_ref();
+            at = match known.and_then(|children| children.get(segment)) {
                 Some(&child) => child,
                 None => {
                     let child = self.nodes.len();
                     self.nodes.push(Node::default());
-                    self.nodes[at].children.insert(segment.into(), child);
+                    let children = self.nodes[at].children.get_or_insert_default();
+                    children.insert(segment.into(), child);
                     child
                 }
             };
         }
-        self.nodes[at].values.push(value);
+        append(&mut self.nodes[at].values, value);
     }
 
     /// The first value that `choose` makes something of, from the longest
@@ -68,7 +75,7 @@ impl<T> Trie<T> {
         let node = &self.nodes[at];
         let deeper = rest.and_then(|rest| {
             let (segment, rest) = split_at_mark(rest, b'/');
-            self.find_below(*node.children.get(segment)?, rest, choose)
+            self.find_below(*node.children.as_ref()?.get(segment)?, rest, choose)
         });
         deeper.or_else(|| {
             node.values.iter().find_map(|value| choose(value, rest.unwrap_or_default()))

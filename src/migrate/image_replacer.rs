@@ -58,7 +58,7 @@ pub(super) fn read(files: &[File]) -> Result<Draft, MigrateError> {
         for field in fields(&document.node) {
             let value = plain(&field.node).unwrap_or_default();
             let origin = document.file.origin(field.line, format!("{}: {value}", field.name));
-            match field.name.as_str() {
+            match &*field.name {
                 "docker_registry" if value.is_empty() => {
                     draft.tell(&origin, Verdict::Dropped, "empty: Docker Hub has no mirror");
                 }

@@ -25,7 +25,7 @@ pub(super) struct Setting {
 #[derive(Debug)]
 pub(super) struct Document<'f> {
     pub(super) file: &'f File,
-    pub(super) node: Node,
+    pub(super) node: Node<'f>,
 }
 
 impl File {
@@ -131,14 +131,14 @@ impl ConfigMap {
         let of_metadata =
             |name| metadata.and_then(|metadata| text(metadata, name)).unwrap_or_default();
         let data = get(&document.node, "data").map(|field| &field.node);
-        let setting = |field: &Field| {
+        let setting = |field: &Field<'_>| {
             let value = plain(&field.node)?;
             let old = match value.contains('\n') {
-                true => field.name.clone(),
+                true => field.name.to_string(),
                 false => format!("{}: {value}", field.name),
             };
             let origin = document.file.origin(field.line, old);
-            Some(Setting { name: field.name.clone(), value, origin })
+            Some(Setting { name: field.name.to_string(), value, origin })
         };
         Self {
             name: of_metadata("name"),
@@ -149,7 +149,7 @@ impl ConfigMap {
 }
 
 /// The fields of a table; none of anything else.
-pub(super) fn fields(node: &Node) -> &[Field] {
+pub(super) fn fields<'n, 't>(node: &'n Node<'t>) -> &'n [Field<'t>] {
     match &node.value {
         Value::Table(fields) => fields,
         _ => &[],
@@ -157,7 +157,7 @@ pub(super) fn fields(node: &Node) -> &[Field] {
 }
 
 /// The items of a list; none of anything else.
-pub(super) fn items(node: &Node) -> &[Node] {
+pub(super) fn items<'n, 't>(node: &'n Node<'t>) -> &'n [Node<'t>] {
     match &node.value {
         Value::List(items) => items,
         _ => &[],
@@ -165,20 +165,20 @@ pub(super) fn items(node: &Node) -> &[Node] {
 }
 
 /// The field of this name that is not null.
-pub(super) fn get<'n>(node: &'n Node, name: &str) -> Option<&'n Field> {
+pub(super) fn get<'n, 't>(node: &'n Node<'t>, name: &str) -> Option<&'n Field<'t>> {
     let field = fields(node).iter().find(|field| field.name == name)?;
     (field.node.value != Value::Null).then_some(field)
 }
 
 /// The text under this name, also of a number or a boolean.
-pub(super) fn text(node: &Node, name: &str) -> Option<String> {
+pub(super) fn text(node: &Node<'_>, name: &str) -> Option<String> {
     get(node, name).and_then(|field| plain(&field.node))
 }
 
 /// The text of a scalar.
-pub(super) fn plain(node: &Node) -> Option<String> {
+pub(super) fn plain(node: &Node<'_>) -> Option<String> {
     match &node.value {
-        Value::Text(text) => Some(text.clone()),
+        Value::Text(text) => Some(text.to_string()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(value) => Some(value.to_string()),
         Value::Null => Some(String::new()),
@@ -187,16 +187,16 @@ pub(super) fn plain(node: &Node) -> Option<String> {
 }
 
 /// The node as JSON, for what is handed on unread.
-pub(super) fn json(node: &Node) -> serde_json::Value {
+pub(super) fn json(node: &Node<'_>) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => (*value).into(),
         Value::Number(number) if number.fract() == 0.0 => (*number as i64).into(),
         Value::Number(number) => (*number).into(),
-        Value::Text(text) => text.clone().into(),
+        Value::Text(text) => text.as_ref().into(),
         Value::List(items) => items.iter().map(json).collect(),
         Value::Table(fields) => {
-            fields.iter().map(|field| (field.name.clone(), json(&field.node))).collect()
+            fields.iter().map(|field| (field.name.to_string(), json(&field.node))).collect()
         }
     }
 }

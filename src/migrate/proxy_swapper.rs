@@ -82,8 +82,10 @@ fn read_values(
     for field in input::fields(&document.node) {
         let origin = origin_of(document.file, field);
         let value = plain(&field.node).unwrap_or_default();
-        match field.name.as_str() {
-            "registryUrl" => *registry = Some(Setting { name: field.name.clone(), value, origin }),
+        match &*field.name {
+            "registryUrl" => {
+                *registry = Some(Setting { name: field.name.to_string(), value, origin });
+            }
             "config" => read_config(draft, document.file, input::fields(&field.node), ignored),
             "replicaCount" => draft.set(&origin, &["replicas"], input::json(&field.node)),
             "resources" => draft.set(&origin, &["resources"], input::json(&field.node)),
@@ -110,7 +112,7 @@ fn read_values(
 fn read_config(draft: &mut Draft, file: &File, config: &[Field], ignored: &mut Ignored) {
     for field in config {
         let origin = origin_of(file, field);
-        match field.name.as_str() {
+        match &*field.name {
             "port" => match plain(&field.node).and_then(|port| port.parse::<u16>().ok()) {
                 Some(port) => draft.set(&origin, &["ports", "admission"], port),
                 None => {

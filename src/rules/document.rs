@@ -74,11 +74,11 @@ pub fn load(source: Source, texts: &[Text]) -> Loaded {
                 loaded.report.faults.push(place(0).fault(line, reason, hint));
             }
             Ok(documents) => {
-                for (index, node) in documents.iter().enumerate() {
+                for (index, node) in documents.into_iter().enumerate() {
                     order += 1;
                     let mut checker =
                         Checker { place: place(index + 1), report: Report::default() };
-                    let map = check_document(&mut checker, node, source, order);
+                    let map = check_document(&mut checker, &node, source, order);
                     loaded.maps.extend(map.filter(|_| checker.report.faults.is_empty()));
                     loaded.report.faults.append(&mut checker.report.faults);
                     loaded.report.warnings.append(&mut checker.report.warnings);
@@ -94,7 +94,7 @@ pub fn load(source: Source, texts: &[Text]) -> Loaded {
 
 fn check_document(
     checker: &mut Checker,
-    node: &Node,
+    node: &Node<'_>,
     source: Source,
     order: usize,
 ) -> Option<ImageMap> {
@@ -116,11 +116,11 @@ fn check_document(
     if kind == Some(Kind::ImageMap) {
         refuse_cluster_fields(checker, spec);
     }
-    let rules = check_rules(checker, spec, kind);
-    let default = spec.get("default").and_then(|node| rule::check_default(checker, node));
+    let mut rules = check_rules(checker, spec, kind);
+    rules.extend(spec.get("default").and_then(|node| rule::check_default(checker, node)));
     checker.place.rule = None;
-    lint::check_map(checker, &rules, default.as_ref());
-    if rules.is_empty() && default.is_none() && checker.report.faults.is_empty() {
+    lint::check_map(checker, &rules);
+    if rules.is_empty() && checker.report.faults.is_empty() {
         checker.warn(spec_node.line, "the map has neither rules nor default", "it does nothing");
     }
     let scope = scope::check(checker, spec);
@@ -144,8 +144,7 @@ fn check_document(
         exclude_owners: scope.exclude_owners,
         pod_selector: scope.pod_selector,
         pull_secrets: scope.pull_secrets,
-        rules,
-        default,
+        rules: rules.into(),
     })
 }
 
@@ -161,7 +160,7 @@ fn age(source: Source, created: String, order: usize, name: &str) -> Age {
     }
 }
 
-fn check_kind(checker: &mut Checker, node: &Node, table: Table<'_>) -> Option<Kind> {
+fn check_kind(checker: &mut Checker, node: &Node<'_>, table: Table<'_>) -> Option<Kind> {
     let wanted = format!("{API_GROUP}/{API_VERSION}");
     let version = table.get("apiVersion").and_then(|node| checker.text(node, "apiVersion"));
     if version != Some(wanted.as_str()) {
@@ -189,7 +188,7 @@ fn check_kind(checker: &mut Checker, node: &Node, table: Table<'_>) -> Option<Ki
 
 fn check_metadata(
     checker: &mut Checker,
-    node: &Node,
+    node: &Node<'_>,
     table: Table<'_>,
     kind: Option<Kind>,
 ) -> Option<(MapId, String)> {

@@ -19,12 +19,12 @@ pub(super) struct Checker {
 /// The fields of a table whose names are all known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table<'n> {
-    fields: &'n [Field],
+    fields: &'n [Field<'n>],
 }
 
 impl<'n> Table<'n> {
     /// The field's value; a field that is null counts as absent.
-    pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
+    pub(super) fn get(&self, name: &str) -> Option<&'n Node<'n>> {
         let field = self.fields.iter().find(|field| field.name == name)?;
         (field.node.value != Value::Null).then_some(&field.node)
     }
@@ -52,7 +52,7 @@ impl Checker {
     /// The table under `name`, with a fault for each field not in `known`.
     pub(super) fn table<'n>(
         &mut self,
-        node: &'n Node,
+        node: &'n Node<'n>,
         name: &str,
         known: &[&str],
     ) -> Option<Table<'n>> {
@@ -60,7 +60,7 @@ impl Checker {
             self.wrong_kind(node, name, "a table");
             return None;
         };
-        for field in fields.iter().filter(|field| !known.contains(&field.name.as_str())) {
+        for field in fields.iter().filter(|field| !known.contains(&&*field.name)) {
             let what = format!("unknown field {:?} in {name}", field.name);
             self.fault(field.line, what, format!("known here: {}", known.join(", ")));
         }
@@ -68,7 +68,7 @@ impl Checker {
     }
 
     /// Text of at most [`TEXT_BYTES_MAX`] bytes.
-    pub(super) fn text<'n>(&mut self, node: &'n Node, name: &str) -> Option<&'n str> {
+    pub(super) fn text<'n>(&mut self, node: &'n Node<'n>, name: &str) -> Option<&'n str> {
         let Value::Text(text) = &node.value else {
             self.wrong_kind(node, name, "text");
             return None;
@@ -87,7 +87,7 @@ impl Checker {
         Some(text)
     }
 
-    pub(super) fn boolean(&mut self, node: &Node, name: &str) -> Option<bool> {
+    pub(super) fn boolean(&mut self, node: &Node<'_>, name: &str) -> Option<bool> {
         match node.value {
             Value::Bool(value) => Some(value),
             _ => {
@@ -97,7 +97,7 @@ impl Checker {
         }
     }
 
-    pub(super) fn number(&mut self, node: &Node, name: &str) -> Option<f64> {
+    pub(super) fn number(&mut self, node: &Node<'_>, name: &str) -> Option<f64> {
         match node.value {
             Value::Number(value) => Some(value),
             _ => {
@@ -107,7 +107,7 @@ impl Checker {
         }
     }
 
-    pub(super) fn list<'n>(&mut self, node: &'n Node, name: &str) -> Option<&'n [Node]> {
+    pub(super) fn list<'n>(&mut self, node: &'n Node<'n>, name: &str) -> Option<&'n [Node<'n>]> {
         match &node.value {
             Value::List(items) => Some(items),
             _ => {
@@ -118,7 +118,7 @@ impl Checker {
     }
 
     /// A list of at most [`ITEMS_MAX`] items; one with more counts as empty.
-    pub(super) fn short_list<'n>(&mut self, node: &'n Node, name: &str) -> &'n [Node] {
+    pub(super) fn short_list<'n>(&mut self, node: &'n Node<'n>, name: &str) -> &'n [Node<'n>] {
         let items = self.list(node, name).unwrap_or_default();
         if self.is_short(node.line, name, items.len()) { items } else { &[] }
     }
@@ -133,13 +133,13 @@ impl Checker {
     }
 
     /// A short list of texts with their lines; items that are none are faults.
-    pub(super) fn texts<'n>(&mut self, node: &'n Node, name: &str) -> Vec<(u64, &'n str)> {
+    pub(super) fn texts<'n>(&mut self, node: &'n Node<'n>, name: &str) -> Vec<(u64, &'n str)> {
         let items = self.short_list(node, name);
-        let text = |item: &'n Node| self.text(item, name).map(|text| (item.line, text));
+        let text = |item: &'n Node<'n>| self.text(item, name).map(|text| (item.line, text));
         items.iter().filter_map(text).collect()
     }
 
-    fn wrong_kind(&mut self, node: &Node, name: &str, wanted: &str) {
+    fn wrong_kind(&mut self, node: &Node<'_>, name: &str, wanted: &str) {
         let hint = match (&node.value, wanted) {
             (Value::Bool(_) | Value::Number(_), "text") => "put it in quotes",
             (Value::Text(_), "true or false") => "write it without quotes, in full",

@@ -7,8 +7,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
 
-use super::target::Target;
-use super::{ImageMap, Kind, MapId, Matcher, Mode, Rule, Source};
+use super::{ImageMap, Kind, MapId, Matcher, MatcherKey, Mode, Rule, Source};
 
 /// Most rules in force, over all maps.
 pub const RULES_MAX: usize = 200_000;
@@ -117,18 +116,12 @@ impl ImageMap {
 /// force or would go beyond a limit.
 pub fn merge(mut maps: Vec<ImageMap>) -> Merged {
     maps.sort_by(by_age);
+    let obstacles = obstacles(&maps);
     let mut merged = Merged::default();
-    let mut claims = Claims::default();
-    let mut counts = Counts::default();
-    for map in maps {
-        let obstacle =
-            claims.conflict(&map, &merged.in_force).map_or_else(|| counts.add(&map), Err);
+    for (map, obstacle) in maps.into_iter().zip(obstacles) {
         match obstacle {
-            Ok(()) => {
-                claims.add(&map, merged.in_force.len());
-                merged.in_force.push(map);
-            }
-            Err(obstacle) => merged.out_of_force.push((map, obstacle)),
+            None => merged.in_force.push(map),
+            Some(obstacle) => merged.out_of_force.push((map, obstacle)),
         }
     }
     merged.in_force.sort_by(|a, b| {
@@ -136,6 +129,20 @@ pub fn merge(mut maps: Vec<ImageMap>) -> Merged {
         order(a).cmp(&order(b)).then_with(|| by_age(a, b))
     });
     merged
+}
+
+/// Why each of the maps, which are in the order of their age, is out of force.
+fn obstacles(maps: &[ImageMap]) -> Vec<Option<Obstacle>> {
+    let mut claims = Claims::default();
+    let mut counts = Counts::default();
+    let judge = |map| {
+        let obstacle = claims.conflict(map).or_else(|| counts.add(map).err());
+        if obstacle.is_none() {
+            claims.add(map);
+        }
+        obstacle
+    };
+    maps.iter().map(judge).collect()
 }
 
 /// Where two sources meet in one layer, maps of the same age and name are told
@@ -146,49 +153,42 @@ fn by_age(a: &ImageMap, b: &ImageMap) -> Ordering {
 
 /// What the maps in force say about each pattern of a layer and priority.
 #[derive(Debug, Default)]
-struct Claims {
-    by_pattern: HashMap<(Layer, i32, String), Vec<Claim>>,
+struct Claims<'m> {
+    by_pattern: HashMap<(Layer, i32, MatcherKey<'m>), Vec<Claim<'m>>>,
 }
 
-#[derive(Debug)]
-struct Claim {
-    map: usize,
-    rule: String,
-    result: Option<Target>,
-}
+/// A rule in force, and its map.
+type Claim<'m> = (&'m ImageMap, &'m Rule);
 
-impl Claims {
-    fn conflict(&self, map: &ImageMap, in_force: &[ImageMap]) -> Option<Obstacle> {
+impl<'m> Claims<'m> {
+    fn conflict(&self, map: &ImageMap) -> Option<Obstacle> {
         if map.mode == Mode::Observe {
             return None;
         }
         let layer = map.layer();
-        map.rules.iter().chain(&map.default).find_map(|rule| {
-            let key = (layer, map.priority, rule.matcher.to_string());
-            let claim = self.by_pattern.get(&key)?.iter().find(|claim| {
-                claim.result.as_ref() != rule.action.target()
-                    && in_force[claim.map].namespaces.can_meet(&map.namespaces)
+        map.rules.iter().find_map(|rule| {
+            let claims = self.by_pattern.get(&(layer, map.priority, rule.matcher.key()))?;
+            let (other, other_rule) = claims.iter().find(|(other, claim)| {
+                claim.action.target() != rule.action.target()
+                    && other.namespaces.can_meet(&map.namespaces)
             })?;
             Some(Obstacle::Conflict {
                 rule: rule.name.clone(),
-                other: in_force[claim.map].id.clone(),
-                other_source: Some(in_force[claim.map].source)
-                    .filter(|source| *source != map.source),
-                other_rule: claim.rule.clone(),
+                other: other.id.clone(),
+                other_source: Some(other.source).filter(|source| *source != map.source),
+                other_rule: other_rule.name.clone(),
             })
         })
     }
 
-    fn add(&mut self, map: &ImageMap, index: usize) {
+    fn add(&mut self, map: &'m ImageMap) {
         if map.mode == Mode::Observe {
             return;
         }
         let layer = map.layer();
-        for rule in map.rules.iter().chain(&map.default) {
-            let key = (layer, map.priority, rule.matcher.to_string());
-            let result = rule.action.target().cloned();
-            let claim = Claim { map: index, rule: rule.name.clone(), result };
-            self.by_pattern.entry(key).or_default().push(claim);
+        for rule in &*map.rules {
+            let claims = self.by_pattern.entry((layer, map.priority, rule.matcher.key()));
+            claims.or_insert_with(|| Vec::with_capacity(1)).push((map, rule));
         }
     }
 }
@@ -211,7 +211,7 @@ impl Counts {
     fn add(&mut self, map: &ImageMap) -> Result<(), Obstacle> {
         let is_pattern = |rule: &&Rule| matches!(rule.matcher, Matcher::Pattern { .. });
         let patterns = map.rules.iter().filter(is_pattern).count();
-        let rules = map.rules.len() + usize::from(map.default.is_some());
+        let rules = map.rules.len();
         let within = |what, count: usize, limit| match count <= limit {
             true => Ok(()),
             false => Err(Obstacle::Limit { what, limit }),

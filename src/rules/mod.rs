@@ -19,6 +19,7 @@ pub mod selector;
 pub mod target;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use document::{Loaded, Text, load, unreadable};
 pub use fields::{ITEMS_MAX, TEXT_BYTES_MAX};
@@ -173,10 +174,9 @@ pub struct ImageMap {
     pub pod_selector: Selector,
     /// Secrets for pods that use its targets.
     pub pull_secrets: Vec<String>,
-    /// Its rules, in order.
-    pub rules: Vec<Rule>,
-    /// What happens to every image that no rule of any map matches.
-    pub default: Option<Rule>,
+    /// Its rules in order, the default behind them. What is in force shares
+    /// them with the source.
+    pub rules: Arc<[Rule]>,
 }
 
 /// One rule of a map.
@@ -213,7 +213,7 @@ pub enum Matcher {
 }
 
 /// The two languages of patterns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PatternKind {
     /// `glob:`
     Glob,
@@ -222,7 +222,7 @@ pub enum PatternKind {
 }
 
 /// The text that a pattern is matched on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Seen {
     /// `registry/repository`
     Name,
@@ -237,7 +237,7 @@ pub enum Action {
     Keep,
     /// It goes to the first of these; the others are not used by this version
     /// but count as places where an image may already be. Never empty.
-    To(Vec<Target>),
+    To(Box<[Target]>),
 }
 
 impl Action {
@@ -252,6 +252,28 @@ impl Action {
     /// The target in use; none when the image is kept.
     pub fn target(&self) -> Option<&Target> {
         self.targets().first()
+    }
+}
+
+/// What is the same of two rules for the same images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum MatcherKey<'m> {
+    Exact(&'m str),
+    Prefix(&'m str),
+    Pattern(PatternKind, &'m str, Seen),
+    All,
+}
+
+impl Matcher {
+    fn key(&self) -> MatcherKey<'_> {
+        match self {
+            Self::Exact(reference) => MatcherKey::Exact(reference.as_str()),
+            Self::Prefix(prefix) => MatcherKey::Prefix(prefix),
+            Self::Pattern { kind, pattern, on } => {
+                MatcherKey::Pattern(*kind, pattern.source(), *on)
+            }
+            Self::All => MatcherKey::All,
+        }
     }
 }
 

@@ -13,14 +13,13 @@ pub(super) const RULE_FIELDS: [&str; 8] =
 const MATCHERS: [&str; 4] = ["exact", "glob", "regex", "prefix"];
 
 /// Checks the rule at `index`; none when it has a fault.
-pub(super) fn check(checker: &mut Checker, node: &Node, index: usize) -> Option<Rule> {
+pub(super) fn check(checker: &mut Checker, node: &Node<'_>, index: usize) -> Option<Rule> {
     let faults = checker.report.faults.len();
-    let unnamed = format!("rules[{index}]");
-    checker.place.rule = Some(unnamed.clone());
+    checker.place.rule = Some(format!("rules[{index}]"));
     let table = checker.table(node, "a rule", &RULE_FIELDS)?;
     let name = table.get("name").and_then(|node| check_name(checker, node));
-    if let Some(name) = &name {
-        checker.place.rule = Some(name.clone());
+    if name.is_some() {
+        checker.place.rule = name;
     }
     let matcher = check_matcher(checker, node, table);
     let action = matcher.as_ref().and_then(|matcher| {
@@ -30,19 +29,19 @@ pub(super) fn check(checker: &mut Checker, node: &Node, index: usize) -> Option<
     if matcher.is_none() {
         check_action_shape(checker, node, table);
     }
-    let rule =
-        Rule { name: name.unwrap_or(unnamed), line: node.line, matcher: matcher?, action: action? };
+    let name = checker.place.rule.clone()?;
+    let rule = Rule { name, line: node.line, matcher: matcher?, action: action? };
     (checker.report.faults.len() == faults).then_some(rule)
 }
 
 /// Whether the rule has a glob or regular expression, usable or not.
-pub(super) fn has_pattern(node: &Node) -> bool {
+pub(super) fn has_pattern(node: &Node<'_>) -> bool {
     let Value::Table(fields) = &node.value else { return false };
-    fields.iter().any(|field| matches!(field.name.as_str(), "glob" | "regex"))
+    fields.iter().any(|field| matches!(&*field.name, "glob" | "regex"))
 }
 
 /// Checks `spec.default`.
-pub(super) fn check_default(checker: &mut Checker, node: &Node) -> Option<Rule> {
+pub(super) fn check_default(checker: &mut Checker, node: &Node<'_>) -> Option<Rule> {
     checker.place.rule = Some("default".to_owned());
     let table = checker.table(node, "default", &["to", "keep"])?;
     let action = check_action(checker, node, table, Use::Default)?;
@@ -51,7 +50,7 @@ pub(super) fn check_default(checker: &mut Checker, node: &Node) -> Option<Rule> 
     Some(Rule { name: "default".to_owned(), line: node.line, matcher, action })
 }
 
-fn check_name(checker: &mut Checker, node: &Node) -> Option<String> {
+fn check_name(checker: &mut Checker, node: &Node<'_>) -> Option<String> {
     let name = checker.text(node, "name")?;
     let is_valid = names::is_name(name) && name != "default";
     if !is_valid {
@@ -62,7 +61,7 @@ fn check_name(checker: &mut Checker, node: &Node) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn check_matcher(checker: &mut Checker, node: &Node, table: Table<'_>) -> Option<Matcher> {
+fn check_matcher(checker: &mut Checker, node: &Node<'_>, table: Table<'_>) -> Option<Matcher> {
     let given: Vec<&str> = MATCHERS.into_iter().filter(|name| table.get(name).is_some()).collect();
     let [kind] = given[..] else {
         let what = match given.is_empty() {
@@ -100,7 +99,7 @@ fn check_matcher(checker: &mut Checker, node: &Node, table: Table<'_>) -> Option
 
 fn accepted(
     checker: &mut Checker,
-    node: &Node,
+    node: &Node<'_>,
     matcher: Result<Matcher, TargetError>,
 ) -> Option<Matcher> {
     matcher.map_err(|TargetError { what, hint }| checker.fault(node.line, what, hint)).ok()
@@ -173,7 +172,7 @@ fn usage(matcher: &Matcher) -> Use<'_> {
 }
 
 /// Whether the rule says what becomes of the image, and only once.
-fn check_action_shape(checker: &mut Checker, node: &Node, table: Table<'_>) -> bool {
+fn check_action_shape(checker: &mut Checker, node: &Node<'_>, table: Table<'_>) -> bool {
     let what = match (table.get("to"), table.get("keep")) {
         (Some(_), None) | (None, Some(_)) => return true,
         (Some(_), Some(_)) => "the rule has both to and keep",
@@ -185,7 +184,7 @@ fn check_action_shape(checker: &mut Checker, node: &Node, table: Table<'_>) -> b
 
 fn check_action(
     checker: &mut Checker,
-    node: &Node,
+    node: &Node<'_>,
     table: Table<'_>,
     usage: Use<'_>,
 ) -> Option<Action> {
@@ -202,12 +201,12 @@ fn check_action(
     let to = table.get("to")?;
     let texts = match &to.value {
         Value::List(_) => checker.texts(to, "to"),
-        _ => checker.text(to, "to").map(|text| (to.line, text)).into_iter().collect(),
+        _ => checker.text(to, "to").map(|text| vec![(to.line, text)]).unwrap_or_default(),
     };
     if matches!(&to.value, Value::List(items) if items.is_empty()) {
         checker.fault(to.line, "to is an empty list", "write at least one target, or keep: true");
     }
-    let mut targets = Vec::new();
+    let mut targets = Vec::with_capacity(texts.len());
     for (line, text) in texts {
         match Target::parse(text, usage) {
             Ok(target) => targets.push(target),
@@ -218,7 +217,7 @@ fn check_action(
         let what = format!("only the first of {} targets is used by this version", targets.len());
         checker.warn(to.line, what, "images already at one of the others are kept");
     }
-    (!targets.is_empty()).then_some(Action::To(targets))
+    (!targets.is_empty()).then(|| Action::To(targets.into()))
 }
 
 /// A target equal to what the rule matches means keep.

@@ -78,7 +78,7 @@ fn optional_globs(checker: &mut Checker, spec: Table<'_>, name: &str) -> Globs {
     spec.get(name).map(|node| check_globs(checker, node, name)).unwrap_or_default()
 }
 
-fn check_globs(checker: &mut Checker, node: &Node, name: &str) -> Globs {
+fn check_globs(checker: &mut Checker, node: &Node<'_>, name: &str) -> Globs {
     let globs = checker.texts(node, name);
     Globs::new(globs.iter().map(|(_, glob)| *glob)).unwrap_or_else(|(glob, error)| {
         let line =
@@ -107,7 +107,7 @@ fn check_selector(checker: &mut Checker, spec: Table<'_>) -> Selector {
             let value = checker.text(&field.node, "a label's value").map(str::to_owned);
             check_label(checker, field.line, &field.name, value.as_slice());
             let operator = Operator::In(value.into_iter().collect());
-            requirements.push(Requirement { key: field.name.clone(), operator });
+            requirements.push(Requirement { key: field.name.to_string(), operator });
         }
     }
     if let Some(expressions) = table.get("matchExpressions") {
@@ -118,7 +118,7 @@ fn check_selector(checker: &mut Checker, spec: Table<'_>) -> Selector {
     Selector { requirements }
 }
 
-fn check_expression(checker: &mut Checker, node: &Node) -> Option<Requirement> {
+fn check_expression(checker: &mut Checker, node: &Node<'_>) -> Option<Requirement> {
     let table = checker.table(node, "matchExpressions", &["key", "operator", "values"])?;
     let key = table.get("key").and_then(|node| checker.text(node, "key"));
     let operator = table.get("operator").and_then(|node| checker.text(node, "operator"));

@@ -317,7 +317,7 @@ pub(super) fn parse_path(text: &str, role: &str) -> Result<String, TargetError> 
     };
     match path {
         None => Ok(registry.to_owned()),
-        Some(path) if reference::is_repository(path) => Ok(format!("{registry}/{path}")),
+        Some(path) if reference::is_repository(path) => Ok([registry, "/", path].concat()),
         Some(path) if path.ends_with('/') || path.is_empty() => {
             fail("ends with a slash", "drop the last slash")
         }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bumpalo::Bump;
+use serde_json::value::RawValue;
 
 use super::Service;
 use super::answer::{Answer, Status};
 use super::http::Head;
-use crate::admission::{self, Handling, Outcome, Recorded};
+use crate::admission::{self, Handling, Outcome, Recorded, images_in_json};
 use crate::metrics::Metrics;
 use crate::snapshot::Published;
 
@@ -61,7 +62,7 @@ impl Service for Admission {
             Ok(admitted) => {
                 let outcome = admitted.outcome;
                 self.count_images(&outcome);
-                log_decision(&outcome);
+                log_decision(&outcome, arena);
                 let answer = Answer::new(Status::Ok, JSON, admitted.body);
                 let word = word_of(&outcome);
                 (Answer { valued: true, ..answer }, outcome.operation, word)
@@ -122,7 +123,10 @@ fn word_of(outcome: &Outcome<'_>) -> &'static str {
 }
 
 /// One line a decision, with every image.
-fn log_decision(outcome: &Outcome<'_>) {
+fn log_decision(outcome: &Outcome<'_>, arena: &Bump) {
+    if !log::log_enabled!(log::Level::Info) {
+        return;
+    }
     let Outcome { uid, kind, namespace, name, operation, dry_run, images, pull_secrets, .. } =
         outcome;
     let annotation = match outcome.recorded {
@@ -138,7 +142,7 @@ fn log_decision(outcome: &Outcome<'_>) {
         name = name,
         operation = operation,
         dry_run = dry_run,
-        images:serde = images,
+        images:serde = serde_json::from_str::<&RawValue>(images_in_json(images, arena)).ok(),
         pull_secrets:serde = pull_secrets,
         annotation = annotation;
         "{}: {} of {} images changed",

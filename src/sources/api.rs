@@ -85,13 +85,14 @@ impl Checked {
         let outcome = match (loaded.maps.pop(), report.faults.is_empty()) {
             (Some(mut map), true) => {
                 without_lines(&mut map.place);
-                map.rules.iter_mut().chain(&mut map.default).for_each(|rule| rule.line = 0);
+                let rules = Arc::get_mut(&mut map.rules).into_iter().flatten();
+                rules.for_each(|rule| rule.line = 0);
                 Ok(map)
             }
             _ => Err(faulty(&report.faults)),
         };
         let rules = match &outcome {
-            Ok(map) => map.rules.len() + usize::from(map.default.is_some()),
+            Ok(map) => map.rules.len(),
             Err(_) => count(object),
         };
         let warnings = loaded.report.warnings;

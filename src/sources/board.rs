@@ -109,7 +109,7 @@ impl Board {
         if change.has_rules {
             let verdicts = known.compile(&self.sinks.policy);
             self.publish(&known);
-            let rules = known.mapping.rules().len();
+            let rules = known.mapping.rule_count();
             log::info!("{rules} rules in force");
             self.sinks.metrics.set_rules(rules);
             (0..known.states.len()).for_each(|index| self.measure(&known, index));

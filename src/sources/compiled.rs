@@ -103,7 +103,7 @@ fn counts(content: &Content, obstacles: &Obstacles<'_>) -> Counts {
     for map in content.maps() {
         match obstacles.contains_key(&key(map)) {
             true => counts.out_of_force += 1,
-            false => counts.rules += map.rules.len() + usize::from(map.default.is_some()),
+            false => counts.rules += map.rules.len(),
         }
     }
     counts.out_of_force += content.objects().iter().filter(|object| object.map().is_none()).count();

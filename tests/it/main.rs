@@ -31,3 +31,4 @@ mod server;
 mod sources;
 mod status;
 mod tidy;
+mod unread;

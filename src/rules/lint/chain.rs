@@ -5,19 +5,20 @@
 //! Only literal `exact` and `prefix` rules can be told for sure; patterns,
 //! templates and defaults give a warning.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
+use super::ancestors;
 use crate::rules::fault::FaultKind;
 use crate::rules::fields::Checker;
 use crate::rules::pattern::Pattern;
 use crate::rules::target::{Part, Target};
 use crate::rules::{Action, Matcher, Rule};
 
-/// The rules of a map by what they match, each key ending in a slash so that
-/// a name's ancestors and descendants are those of the text.
+/// The rules of a map by what they match.
 struct Inputs<'r> {
-    rules: Vec<&'r Rule>,
-    by_name: BTreeMap<String, Vec<usize>>,
+    rules: &'r [Rule],
+    /// The names in rules and their rules, in the order of [`by_path`].
+    by_name: Vec<(&'r str, usize)>,
     /// Those of the rules that match by a pattern and rewrite.
     patterns: Vec<(usize, &'r Pattern)>,
 }
@@ -38,31 +39,33 @@ enum Reach<'r> {
     Some,
 }
 
-pub(super) fn check(checker: &mut Checker, rules: &[Rule], default: Option<&Rule>) {
-    let inputs = Inputs::new(rules.iter().chain(default).collect());
+pub(super) fn check(checker: &mut Checker, rules: &[Rule]) {
+    let inputs = Inputs::new(rules);
     let indices = 0..inputs.rules.len();
     let next: Vec<Option<usize>> = indices.map(|rule| inputs.next_of(rule, is_literal)).collect();
     for (index, rule) in inputs.rules.iter().enumerate() {
         checker.place.rule = Some(rule.name.clone());
-        let target = first_target(rule);
+        let target = || first_target(rule);
         let dead = "images at the target are kept, never rewritten again";
         if let Some(second) = next[index] {
-            let second_rule = inputs.rules[second];
+            let second_rule = &inputs.rules[second];
             let is_cycle = reaches(&next, second, index);
             let relation = if is_cycle { "a cycle with" } else { "the input of" };
-            let what = format!("the target {target} is {relation} rule {}", in_full(second_rule));
+            let what =
+                format!("the target {} is {relation} rule {}", target(), in_full(second_rule));
             let hint = if is_cycle {
                 "drop one of the two: an image is rewritten once".to_owned()
             } else {
                 format!("name the final target, such as {}", first_target(second_rule))
             };
             checker.fault_of(FaultKind::Chain, rule.line, what, hint);
-        } else if let Some(second) = inputs.next_of(index, |_, _| true) {
-            let second_rule = in_full(inputs.rules[second]);
-            let what = format!("the target {target} is the input of rule {second_rule}");
+        } else if let Some(second) = inputs.next_of(index, |rule, target| !is_literal(rule, target))
+        {
+            let second_rule = in_full(&inputs.rules[second]);
+            let what = format!("the target {} is the input of rule {second_rule}", target());
             checker.warn(rule.line, what, dead);
         } else if let Some(pattern) = inputs.pattern_on_target(index) {
-            let what = format!("the target {target} matches rule {}", in_full(pattern));
+            let what = format!("the target {} matches rule {}", target(), in_full(pattern));
             checker.warn(rule.line, what, dead);
         }
     }
@@ -99,8 +102,8 @@ impl<'r> Place<'r> {
 }
 
 impl<'r> Inputs<'r> {
-    fn new(rules: Vec<&'r Rule>) -> Self {
-        let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    fn new(rules: &'r [Rule]) -> Self {
+        let mut by_name = Vec::new();
         let mut patterns = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             let name = match &rule.matcher {
@@ -114,15 +117,16 @@ impl<'r> Inputs<'r> {
                 }
                 Matcher::All => continue,
             };
-            by_name.entry(format!("{name}/")).or_default().push(index);
+            by_name.push((name, index));
         }
+        by_name.sort_by(|(one, _), (other, _)| by_path(one, other));
         Self { rules, by_name, patterns }
     }
 
     /// The rule that would rewrite what this rule writes to the targets that
     /// `is_asked` takes.
     fn next_of(&self, index: usize, is_asked: impl Fn(&Rule, &Target) -> bool) -> Option<usize> {
-        let rule = self.rules[index];
+        let rule = &self.rules[index];
         let targets = rule.action.targets().iter().filter(|target| is_asked(rule, target));
         targets
             .filter_map(|target| Place::new(rule, target))
@@ -130,34 +134,50 @@ impl<'r> Inputs<'r> {
     }
 
     fn next_at(&self, index: usize, place: &Place<'_>) -> Option<usize> {
-        let key = format!("{}/", place.name);
+        let registry = place.name.split('/').next()?;
+        // Most targets are on a registry that no rule is for.
+        self.below(registry).next()?;
         // The longest prefix at or above the target decides on it.
-        let above = key.char_indices().rev().filter(|(_, character)| *character == '/');
-        for (at, _) in above {
-            for &other in self.by_name.get(&key[..=at]).into_iter().flatten() {
+        for above in ancestors(place.name) {
+            for &(_, other) in self.from(above).take_while(|(name, _)| *name == above) {
                 let is_prefix = matches!(self.rules[other].matcher, Matcher::Prefix(_));
                 match self.rewrites(index, other, place) {
                     true => return Some(other),
-                    false if is_prefix => return self.next_below(&key, index, place),
+                    false if is_prefix => return self.next_below(index, place),
                     false => {}
                 }
             }
         }
-        self.next_below(&key, index, place)
+        self.next_below(index, place)
     }
 
-    fn next_below(&self, key: &str, index: usize, place: &Place<'_>) -> Option<usize> {
+    fn next_below(&self, index: usize, place: &Place<'_>) -> Option<usize> {
         let Reach::All = place.reach else { return None };
-        let descendants =
-            self.by_name.range(key.to_owned()..).take_while(|(name, _)| name.starts_with(key));
-        let mut others = descendants.flat_map(|(_, others)| others.iter().copied());
+        let mut others = self.below(place.name).map(|(_, other)| *other);
         others.find(|&other| self.rewrites(index, other, place))
+    }
+
+    /// What has this name, and what lies below it.
+    fn below<'n>(
+        &self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &(&'r str, usize)> + use<'_, 'r, 'n> {
+        self.from(name).take_while(move |(other, _)| {
+            let rest = other.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// What has this name, what lies below it, and what comes after these.
+    fn from(&self, name: &str) -> std::slice::Iter<'_, (&'r str, usize)> {
+        let start = self.by_name.partition_point(|(other, _)| by_path(other, name).is_lt());
+        self.by_name[start..].iter()
     }
 
     /// Whether `other`, which is for a name at, above or below the place,
     /// would rewrite images there.
     fn rewrites(&self, index: usize, other: usize, place: &Place<'_>) -> bool {
-        let rule = self.rules[other];
+        let rule = &self.rules[other];
         let matches = match (&rule.matcher, place.reach) {
             (Matcher::Prefix(_), _) => true,
             (Matcher::Exact(exact), Reach::All) => exact.name().len() >= place.name.len(),
@@ -175,25 +195,31 @@ impl<'r> Inputs<'r> {
     }
 
     fn pattern_on_target(&self, index: usize) -> Option<&'r Rule> {
-        let names: Vec<&str> = self.rules[index]
-            .action
-            .targets()
-            .iter()
-            .filter_map(|target| match target {
+        let targets = self.rules[index].action.targets();
+        let names = || {
+            targets.iter().filter_map(|target| match target {
                 Target::Below(name) => Some(name.as_str()),
                 Target::Name(reference) => Some(reference.name()),
                 Target::Template(_) => None,
             })
-            .collect();
+        };
         // A target is a place: what lies below it counts too.
         let is_on_target = |pattern: &Pattern| {
-            names
-                .iter()
-                .any(|name| pattern.is_match(name) || pattern.is_match(&format!("{name}/a")))
+            names().any(|name| pattern.is_match(name) || pattern.is_match(&format!("{name}/a")))
         };
         let mut others = self.patterns.iter().filter(|(other, _)| *other != index);
-        others.find(|(_, pattern)| is_on_target(pattern)).map(|(other, _)| self.rules[*other])
+        others.find(|(_, pattern)| is_on_target(pattern)).map(|(other, _)| &self.rules[*other])
     }
+}
+
+/// The order of the names with a slash behind each: what lies below a name
+/// follows it.
+fn by_path(one: &str, other: &str) -> Ordering {
+    let both = one.len().min(other.len());
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let next = |name: &[u8]| name.get(both).copied().unwrap_or(b'/');
+    let of_next = || next(one).cmp(&next(other)).then(one.len().cmp(&other.len()));
+    one[..both].cmp(&other[..both]).then_with(of_next)
 }
 
 fn in_full(rule: &Rule) -> String {

@@ -1,27 +1,28 @@
 //! Two rules with one pattern, two rules or maps with one name.
 
 use std::collections::HashMap;
+use std::ptr;
 
 use crate::rules::fault::Report;
 use crate::rules::fields::Checker;
-use crate::rules::{ImageMap, Rule};
+use crate::rules::{ImageMap, MatcherKey, Rule};
 
 pub(super) fn check_rules(checker: &mut Checker, rules: &[Rule]) {
-    let mut names: HashMap<&str, &Rule> = HashMap::new();
-    let mut patterns: HashMap<String, &Rule> = HashMap::new();
+    let mut names: HashMap<&str, &Rule> = HashMap::with_capacity(rules.len());
+    let mut patterns: HashMap<MatcherKey<'_>, &Rule> = HashMap::with_capacity(rules.len());
     for rule in rules {
-        checker.place.rule = Some(rule.name.clone());
-        if let Some(first) = names.get(rule.name.as_str()) {
+        let first = *names.entry(&rule.name).or_insert(rule);
+        if !ptr::eq(first, rule) {
+            checker.place.rule = Some(rule.name.clone());
             let what = format!("the name is already taken by the rule for {}", first.matcher);
             checker.fault(rule.line, what, "give each rule a name of its own");
         }
-        names.entry(&rule.name).or_insert(rule);
-        let pattern = rule.matcher.to_string();
-        if let Some(first) = patterns.get(&pattern) {
-            let what = format!("{pattern} is already the pattern of rule {}", first.name);
+        let first = *patterns.entry(rule.matcher.key()).or_insert(rule);
+        if !ptr::eq(first, rule) {
+            checker.place.rule = Some(rule.name.clone());
+            let what = format!("{} is already the pattern of rule {}", rule.matcher, first.name);
             checker.fault(rule.line, what, "drop one of the two");
         }
-        patterns.entry(pattern).or_insert(rule);
     }
     checker.place.rule = None;
 }

@@ -10,10 +10,15 @@ use super::fault::Report;
 use super::fields::Checker;
 use super::{ImageMap, Rule};
 
+/// The name and every shorter one that ends at a slash, longest first.
+fn ancestors(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| name.rsplit_once('/').map(|(above, _)| above))
+}
+
 /// Checks the rules of one map against each other.
-pub(super) fn check_map(checker: &mut Checker, rules: &[Rule], default: Option<&Rule>) {
+pub(super) fn check_map(checker: &mut Checker, rules: &[Rule]) {
     duplicate::check_rules(checker, rules);
-    chain::check(checker, rules, default);
+    chain::check(checker, rules);
 }
 
 /// Checks the maps of one source against each other.

@@ -3,8 +3,9 @@
 //! Such an image is kept where it is wherever both maps are visible, so this
 //! is allowed; the operator of the second map may wonder all the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::ancestors;
 use crate::rules::fault::{Fault, Report};
 use crate::rules::target::Target;
 use crate::rules::{Action, ImageMap, Matcher, Mode, Rule};
@@ -20,17 +21,23 @@ pub(super) fn check(maps: &[ImageMap], report: &mut Report) {
 /// rewrite; 100 at most.
 pub fn overlaps(maps: &[ImageMap]) -> Vec<Fault> {
     let enforced = || maps.iter().filter(|map| map.mode == Mode::Enforce);
+    let targets = enforced().flat_map(|map| map.rules.iter().filter_map(target_name));
+    let registries: HashSet<&str> = targets.map(registry).collect();
     let mut by_prefix: HashMap<&str, Vec<(&ImageMap, &Rule)>> = HashMap::new();
     for map in enforced() {
         for rule in map.rules.iter().filter(|rule| rule.action != Action::Keep) {
-            if let Matcher::Prefix(prefix) = &rule.matcher {
-                by_prefix.entry(prefix).or_default().push((map, rule));
+            match &rule.matcher {
+                Matcher::Prefix(prefix) if registries.contains(registry(prefix)) => {
+                    by_prefix.entry(prefix).or_default().push((map, rule));
+                }
+                _ => {}
             }
         }
     }
     let warnings = enforced().flat_map(|map| {
         let by_prefix = &by_prefix;
-        map.rules.iter().filter_map(move |rule| {
+        let rules = map.rules.iter().filter(|rule| rule.matcher != Matcher::All);
+        rules.filter_map(move |rule| {
             let name = target_name(rule)?;
             let mut others = ancestors(name).filter_map(|name| by_prefix.get(name)).flatten();
             let (other, second) = others.find(|(other, _)| {
@@ -50,15 +57,14 @@ pub fn overlaps(maps: &[ImageMap]) -> Vec<Fault> {
     warnings.take(WARNINGS_MAX).collect()
 }
 
+fn registry(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(registry, _)| registry)
+}
+
 fn target_name(rule: &Rule) -> Option<&str> {
     match rule.action.target()? {
         Target::Below(name) => Some(name),
         Target::Name(reference) => Some(reference.name()),
         Target::Template(_) => None,
     }
-}
-
-/// The name and every shorter one that ends at a slash, longest first.
-fn ancestors(name: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(name), |name| name.rsplit_once('/').map(|(above, _)| above))
 }

@@ -94,3 +94,34 @@ fn a_digest_alone_matches_whatever_the_tag() {
         ],
     );
 }
+
+#[test]
+fn of_two_rules_for_a_digest_the_first_decides_whether_or_not_it_has_a_tag() {
+    let a = digest('a');
+    let alone = format!("name: alone, exact: \"r.example/x@{a}\", to: m.example/alone");
+    let tagged = format!("name: tagged, exact: \"r.example/x:1@{a}\", to: m.example/tagged");
+    let image = format!("r.example/x:1@{a}");
+    for (rules, first) in [([&alone, &tagged], "alone"), ([&tagged, &alone], "tagged")] {
+        let mapping = of_rules(&rules.map(String::as_str));
+        let decided = format!("rewritten default#{first} m.example/{first}:1@{a}");
+        check(&mapping, &[(&image, &decided)]);
+    }
+}
+
+#[test]
+fn each_of_many_tags_and_digests_of_a_name_finds_its_rule() {
+    let digests = ['c', 'a', 'b'].map(digest);
+    let by_digest = digests.iter().map(|digest| format!("@{digest}"));
+    let versions: Vec<String> = ["3", "10", "2", "latest"].map(|tag| format!(":{tag}")).into();
+    let versions: Vec<String> = versions.into_iter().chain(by_digest).collect();
+    let rules = versions.iter().enumerate().map(|(index, version)| {
+        format!("name: n{index}, exact: \"r.example/x{version}\", to: m.example/y{index}")
+    });
+    let rules: Vec<String> = rules.collect();
+    let mapping = of_rules(&rules.iter().map(String::as_str).collect::<Vec<_>>());
+    for (index, version) in versions.iter().enumerate() {
+        let decided = format!("rewritten default#n{index} m.example/y{index}{version}");
+        check(&mapping, &[(&format!("r.example/x{version}"), &decided)]);
+    }
+    check(&mapping, &[("r.example/x:11", "no-rule - -")]);
+}

@@ -107,7 +107,7 @@ fn the_loser_is_wholly_out_of_force_and_says_why() {
     let merged = merge(maps(Source::File, &texts));
     assert_eq!(in_force(&merged), ["old"]);
     let (map, obstacle) = &merged.out_of_force[0];
-    assert_eq!((map.id.name.as_str(), map.rules.len()), ("young", 2));
+    assert_eq!((map.id.name.as_str(), map.rules.len()), ("young", 3));
     assert!(matches!(obstacle, Obstacle::Conflict { .. }));
     let text = "rule clash conflicts with rule r of ClusterImageMap/old, which is older; make \
                 them agree, or set a priority";

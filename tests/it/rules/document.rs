@@ -27,8 +27,7 @@ fn a_full_document_is_read() {
     assert_eq!(map.pod_selector.requirements.len(), 1);
     assert_eq!(map.pull_secrets, ["mirror", "a.b"]);
     let names: Vec<&str> = map.rules.iter().map(|rule| rule.name.as_str()).collect();
-    assert_eq!(names, ["hub", "rules[1]"]);
-    assert!(map.default.is_some());
+    assert_eq!(names, ["hub", "rules[1]", "default"]);
 }
 
 #[test]
@@ -40,13 +39,13 @@ fn what_is_left_out_has_its_documented_default() {
     assert!(map.namespaces.is_any() && map.exclude_namespaces.is_empty());
     assert!(map.exclude_owners.is_empty() && map.pull_secrets.is_empty());
     assert_eq!(map.pod_selector.requirements, []);
-    assert_eq!(map.default, None);
+    assert_eq!(map.rules.len(), 1);
     let null = "mode: null\npriority: ~\nrollout: {percent: null}\nnamespaces: null\ndefault:";
     let loaded = load_file(&cluster_map("plain", &format!("{null}\n{RULES}")));
     assert_eq!(loaded.report.faults, []);
     let of_null = &loaded.maps[0];
     assert_eq!((of_null.mode, of_null.rollout), (map.mode, map.rollout));
-    assert!(of_null.namespaces.is_any() && of_null.default.is_none());
+    assert!(of_null.namespaces.is_any() && of_null.rules.len() == 1);
 }
 
 #[test]

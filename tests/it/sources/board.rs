@@ -110,7 +110,7 @@ proptest! {
             let latest = served.verdicts.latest();
             prop_assert_eq!(latest.number > 0, missing.is_empty());
             let counted: usize = snapshot.sources.iter().map(|source| source.rules).sum();
-            prop_assert_eq!(counted, snapshot.mapping.rules().len());
+            prop_assert_eq!(counted, snapshot.mapping.rule_count());
         }
     }
 

@@ -131,7 +131,7 @@ fn wrong_rules_leave_the_former_ones_in_force_and_are_told() {
     let (served, places) = Served::new(&["file"]);
     let state = || {
         let snapshot = served.published.load();
-        (snapshot.mapping.rules().len(), snapshot.missing.len(), snapshot.faults.is_empty())
+        (snapshot.mapping.rule_count(), snapshot.missing.len(), snapshot.faults.is_empty())
     };
     let tell = |loaded| places[0].update(Update::of_documents(loaded));
     let (mut watcher, loaded) = Watcher::start(vec![path.clone()]);

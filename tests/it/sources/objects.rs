@@ -5,7 +5,7 @@ use std::time::Duration;
 use detour::client::Method;
 use detour::kube::watch::Observer;
 use detour::kube::{ApiError, ErrorKind, Objects};
-use detour::rules::Kind;
+use detour::rules::{Kind, Matcher};
 use detour::sources::api::{Checked, Watched};
 use serde_json::json;
 
@@ -52,7 +52,8 @@ fn an_object_is_read_as_a_document_is() {
     let map = checked.map().expect("no fault");
     assert_eq!(map.id.to_string(), "ImageMap/shop/web");
     assert_eq!((map.age.created.as_str(), map.age.order), ("2026-01-01T00:00:05Z", 0));
-    assert_eq!((map.rules.len(), map.priority, map.default.is_some()), (2, 7, true));
+    assert_eq!((map.rules.len(), map.priority), (3, 7));
+    assert_eq!(map.rules[2].matcher, Matcher::All);
     assert_eq!(map.namespaces.sources().collect::<Vec<_>>(), ["shop"]);
     assert_eq!(map.rules[1].action.targets().len(), 2);
 }

@@ -1,0 +1,91 @@
+//! What the log says of a decision.
+
+use bumpalo::Bump;
+use bumpalo::collections::String as ArenaString;
+
+use super::write::{list, string};
+use super::{ImageOutcome, ObservedOutcome};
+use crate::arena::{append, join};
+use crate::mapping::RuleId;
+
+/// The decisions on images as a JSON list of objects, in order: `field`, `old`,
+/// `new` if it changes, `rule` if one decided, `reason`, and as `observed` what
+/// a map in Observe would have done.
+pub fn images_in_json<'a>(images: &[ImageOutcome<'_>], arena: &'a Bump) -> &'a str {
+    let mut out = ArenaString::new_in(arena);
+    list(&mut out, "[]", images, image);
+    out.into_bump_str()
+}
+
+fn image(out: &mut ArenaString<'_>, image: &ImageOutcome<'_>) {
+    let ImageOutcome { field, old, new, rule, reason, observed } = image;
+    member(out, "{\"field\":", field);
+    member(out, ",\"old\":", old);
+    if let Some(new) = new {
+        member(out, ",\"new\":", new);
+    }
+    if let Some(rule) = rule {
+        member(out, ",\"rule\":", in_full(rule, out.bump()));
+    }
+    member(out, ",\"reason\":", reason.as_str());
+    if let Some(ObservedOutcome { new, rule, reason }) = observed {
+        member(out, ",\"observed\":{\"rule\":", in_full(rule, out.bump()));
+        if let Some(new) = new {
+            member(out, ",\"new\":", new);
+        }
+        member(out, ",\"reason\":", reason.as_str());
+        out.push('}');
+    }
+    out.push('}');
+}
+
+fn member(out: &mut ArenaString<'_>, before: &str, value: &str) {
+    append(out, &[before]);
+    string(out, value);
+}
+
+fn in_full<'a>(RuleId { map, rule }: &RuleId<'_>, arena: &'a Bump) -> &'a str {
+    join(&[map, "#", rule], arena)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::reason::Reason;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn every_part_of_a_decision_is_told() {
+        let map = "ClusterImageMap/m".into();
+        let rule = RuleId { map: &map, rule: "a\"b" };
+        let old = ImageOutcome {
+            field: "containers/c",
+            old: "nginx\u{7}",
+            new: None,
+            rule: None,
+            reason: Reason::NoRule,
+            observed: None,
+        };
+        let observed = ObservedOutcome { new: Some("x/y"), rule, reason: Reason::Rewritten };
+        let full = ImageOutcome {
+            new: Some("a/b"),
+            rule: Some(rule),
+            reason: Reason::Rewritten,
+            observed: Some(observed),
+            ..old
+        };
+        let arena = Bump::new();
+        let told: Value = serde_json::from_str(images_in_json(&[old, full], &arena)).expect("JSON");
+        let short = json!({"field": "containers/c", "old": "nginx\u{7}", "reason": "no-rule"});
+        let observed =
+            json!({"new": "x/y", "rule": "ClusterImageMap/m#a\"b", "reason": "rewritten"});
+        let mut long =
+            json!({"new": "a/b", "rule": "ClusterImageMap/m#a\"b", "observed": observed});
+        for key in ["field", "old"] {
+            long[key] = short[key].clone();
+        }
+        long["reason"] = "rewritten".into();
+        assert_eq!(told, json!([short, long]));
+        assert_eq!(images_in_json(&[], &arena), "[]");
+    }
+}
