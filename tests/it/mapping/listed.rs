@@ -93,3 +93,29 @@ fn pages_are_bounded_and_together_hold_every_rule_once() {
     let expected: Vec<String> = (0..3_000).map(|number| number.to_string()).collect();
     assert_eq!(numbers, expected);
 }
+
+#[test]
+fn a_page_is_filled_up_to_where_the_next_one_is_named() {
+    // The first rules are a byte longer than the others.
+    let page = |longer: usize| {
+        let mut rules = String::from("rules:\n");
+        for number in 0..700 {
+            let path = "a".repeat(200 + usize::from(number < longer));
+            writeln!(rules, "- {{prefix: 'a.io/{number:03}{path}', to: 'm.io/{number:03}{path}'}}")
+                .unwrap();
+        }
+        mapping(&[(Source::File, &cluster_map("many", &rules))]).page(0)
+    };
+    let plain = page(0);
+    let (text, more) = plain.split_at(plain.rfind("# more: ?from=").unwrap());
+    let count = rows(&plain).len();
+    for room in [0, 1, more.len() - 1, more.len(), more.len() + 1] {
+        // Each of them is longer by one in both columns.
+        let longer = (PAGE_BYTES_MAX - text.len() - room) / 2;
+        let room = PAGE_BYTES_MAX - text.len() - 2 * longer;
+        let page = page(longer);
+        assert!(page.len() <= PAGE_BYTES_MAX, "{} with room for {room}", page.len());
+        let expected = count - usize::from(room < more.len());
+        assert_eq!(rows(&page).len(), expected, "with room for {room}");
+    }
+}
