@@ -30,7 +30,10 @@ gather() { # gather TARGET: inputs out of what the tests have
 			printf '%s' "$input" >"fuzz/corpus/reference/vector-$count"
 		done < <(grep -v '^# ' tests/data/references.tsv)
 		;;
-	rules) cp examples/rules.yaml tests/golden/rules.yaml fuzz/corpus/rules ;;
+	rules)
+		cp examples/rules.yaml fuzz/corpus/rules/example
+		cp tests/golden/rules.yaml fuzz/corpus/rules/golden
+		;;
 	esac
 }
 
