@@ -106,7 +106,7 @@ fn what_the_reader_takes_is_stored_and_read_again() {
     assert_eq!(stored["spec"], spec, "nothing is pruned or changed");
     let loaded = read(&stored);
     assert_eq!(loaded.report.faults, []);
-    assert_eq!(loaded.maps[0].rules.len(), 4);
+    assert_eq!(loaded.maps[0].rules.len(), 5, "the default is the last one");
 
     let rule = |number: usize| {
         let exact = format!("docker.io/library/image-{number}");
