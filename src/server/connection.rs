@@ -64,7 +64,11 @@ impl Connection<'_> {
             }
         };
         self.stream.give(self.shared.limits.farewell);
-        self.stream.close_notify(&mut self.buffer);
+        // A broken session has sent its alert, and what it was about to read is
+        // gone: rustls panics when it is asked again.
+        if end != Some(ErrorKind::InvalidData) {
+            self.stream.close_notify(&mut self.buffer);
+        }
         // A body is not held in memory while its sender is heard out.
         drop(self.buffer);
         // Not after an eviction: a newcomer waits for this place.
