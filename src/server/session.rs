@@ -13,6 +13,10 @@ use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedS
 use super::buffer::Buffer;
 use super::socket::Socket;
 
+/// Data of a record at most (RFC 8446, section 5.1). No more is encrypted at
+/// once, so that no answer is in memory once more.
+const DATA_BYTES: usize = 16 * 1024;
+
 /// The server's side of a TLS connection.
 pub(super) struct Session {
     connection: UnbufferedServerConnection,
@@ -120,9 +124,12 @@ impl Session {
                         _ if fault.is_some() => {}
                         Goal::Nothing => {}
                         Goal::Send(data) => {
-                            outgoing.append(|room| {
-                                traffic.encrypt(data, room).map_err(Lacking::from)
-                            })?;
+                            for data in data.chunks(DATA_BYTES) {
+                                outgoing.append(|room| {
+                                    traffic.encrypt(data, room).map_err(Lacking::from)
+                                })?;
+                                outgoing.send(socket)?;
+                            }
                         }
                         Goal::Close => {
                             outgoing.append(|room| {
