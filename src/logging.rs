@@ -16,6 +16,7 @@ use serde::Serializer;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 use unwaited::Unwaited;
 
 /// The most that libraries may say: below it they print what is sent, tokens,
@@ -34,29 +35,16 @@ pub fn init(config: &LogConfig) {
         LogFormat::Auto if io::stderr().is_terminal() => text_line,
         LogFormat::Auto => json_line,
     };
+    let out = Mutex::new(Unwaited::default());
     let logger = env_logger::Builder::new()
         .filter_level(config.level.min(LIBRARIES_MAX))
         .filter_module("rustls", config.level.min(TLS_MAX))
         .filter_module(env!("CARGO_CRATE_NAME"), config.level)
-        .target(env_logger::Target::Pipe(Box::new(Unwaited::default())))
-        .format(move |out, record| {
-            LINE.with_borrow_mut(|text| {
-                let time = out.timestamp_millis();
-                let missing = unwaited::missing();
-                if missing > 0 {
-                    let told = format_args!("{missing} lines are missing: nobody read the log");
-                    let mut notice = Record::builder();
-                    let notice = notice.level(Level::Warn).target(module_path!()).args(told);
-                    text.clear();
-                    line(text, &time, &notice.build());
-                    write_escaped(out, text)?;
-                }
-                text.clear();
-                line(text, &time, record);
-                write_escaped(out, text)?;
-                text.shrink_to(LINE_BYTES_KEPT);
-                Ok(())
-            })
+        // Its buffer is never given back, as long as the longest line was.
+        .target(env_logger::Target::Pipe(Box::new(io::sink())))
+        .format(move |formatter, record| {
+            let time = formatter.timestamp_millis();
+            LINE.with_borrow_mut(|buffers| write_record(&out, buffers, line, &time, record))
         })
         .try_init();
     if logger.is_err() {
@@ -68,7 +56,38 @@ pub fn init(config: &LogConfig) {
 const LINE_BYTES_KEPT: usize = 4_096;
 
 thread_local! {
-    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static LINE: RefCell<Buffers> = const { RefCell::new([const { Vec::new() }; 2]) };
+}
+
+/// For a line, and for it as it is written.
+type Buffers = [Vec<u8>; 2];
+
+/// Writes the line of a record in one piece, behind one that tells what is
+/// missing, if anything is.
+fn write_record(
+    out: &Mutex<impl Write>,
+    [text, written]: &mut Buffers,
+    line: fn(&mut Vec<u8>, &dyn fmt::Display, &Record),
+    time: &dyn fmt::Display,
+    record: &Record,
+) -> io::Result<()> {
+    let missing = unwaited::missing();
+    if missing > 0 {
+        let told = format_args!("{missing} lines are missing: nobody read the log");
+        let mut notice = Record::builder();
+        let notice = notice.level(Level::Warn).target(module_path!()).args(told);
+        line(text, time, &notice.build());
+        write_escaped(written, text)?;
+        text.clear();
+    }
+    line(text, time, record);
+    write_escaped(written, text)?;
+    let result = out.lock().unwrap_or_else(PoisonError::into_inner).write_all(written);
+    for buffer in [text, written] {
+        buffer.clear();
+        buffer.shrink_to(LINE_BYTES_KEPT);
+    }
+    result
 }
 
 /// `TIME LEVEL message key=value …`. A value is JSON, but a string stands bare
@@ -283,6 +302,20 @@ mod tests {
         assert_eq!(read["text"], hostile);
         assert_eq!(read["list"][0], hostile);
         assert_eq!(read[hostile], 1);
+    }
+
+    #[test]
+    fn the_memory_of_a_long_line_is_given_back() {
+        let (out, mut buffers) = (Mutex::new(Vec::new()), Buffers::default());
+        for message in ["a".repeat(1_000_000), "\u{1b}".repeat(100_000), "b".to_owned()] {
+            let args = format_args!("{message}");
+            let record = Record::builder().args(args).build();
+            write_record(&out, &mut buffers, text_line, &TIME, &record).unwrap();
+            assert!(buffers.iter().all(|buffer| buffer.capacity() <= LINE_BYTES_KEPT));
+        }
+        let written = String::from_utf8(out.into_inner().unwrap()).unwrap();
+        assert_eq!(written.lines().count(), 3);
+        assert!(written.ends_with(" INFO  b\n"), "no line begins with another");
     }
 
     #[test]

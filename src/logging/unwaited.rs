@@ -12,20 +12,19 @@ const PIECE_BYTES: usize = 4096;
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 const NO_PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-/// Lines that were dropped, and not told yet.
+/// Lines that were dropped, and that no line tells yet.
 static MISSING: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// How many of them the line that this thread writes tells.
+    /// How many dropped lines the line that this thread writes tells.
     static TOLD: Cell<u64> = const { Cell::new(0) };
 }
 
 /// How many lines are missing before the one that this thread writes next, and
-/// tells them with.
+/// tells them with. No other line does, unless this one is dropped too.
 pub(super) fn missing() -> u64 {
-    let missing = MISSING.load(Ordering::Relaxed);
-    TOLD.set(missing);
-    missing
+    TOLD.set(TOLD.get() + MISSING.swap(0, Ordering::Relaxed));
+    TOLD.get()
 }
 
 /// Drops a line where whoever reads the log does not: no answer waits for that.
@@ -58,10 +57,11 @@ impl Unwaited {
 
 impl Write for Unwaited {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match self.write_line(line)? {
-            true => MISSING.fetch_sub(TOLD.take(), Ordering::Relaxed),
-            false => MISSING.fetch_add(1, Ordering::Relaxed),
-        };
+        let told = TOLD.take();
+        // Nor can a line be told that the system refuses.
+        if !self.write_line(line).unwrap_or(false) {
+            MISSING.fetch_add(told + 1, Ordering::Relaxed);
+        }
         Ok(line.len())
     }
 
@@ -75,4 +75,21 @@ impl Write for Unwaited {
 fn is_ready(out: &io::Stderr, patience: Timespec) -> io::Result<bool> {
     let mut descriptors = [PollFd::new(out, PollFlags::OUT)];
     Ok(poll(&mut descriptors, Some(&patience))? > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn what_is_missing_is_told_once() {
+        MISSING.store(5, Ordering::Relaxed);
+        assert_eq!(missing(), 5);
+        // A line of another thread, made at the same time and written first.
+        let other = thread::spawn(|| (missing(), Unwaited::default().write(b"").unwrap()));
+        assert_eq!(other.join().unwrap().0, 0);
+        Unwaited::default().write(b"").unwrap();
+        assert_eq!(missing(), 0);
+    }
 }

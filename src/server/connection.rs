@@ -64,7 +64,11 @@ impl Connection<'_> {
             }
         };
         self.stream.give(self.shared.limits.farewell);
-        self.stream.close_notify(&mut self.buffer);
+        // A broken session has sent its alert, and what it was about to read is
+        // gone: rustls panics when it is asked again.
+        if end != Some(ErrorKind::InvalidData) {
+            self.stream.close_notify(&mut self.buffer);
+        }
         // A body is not held in memory while its sender is heard out.
         drop(self.buffer);
         // Not after an eviction: a newcomer waits for this place.
@@ -213,7 +217,7 @@ fn after(shared: &Shared, head: &Head<'_>) -> After {
 mod tests {
     use super::*;
     use crate::server::routes::{Admission, MUTATE_PATH};
-    use crate::server::{Limits, TlsSlot, Transport, served};
+    use crate::server::{Limits, Service, TlsSlot, Transport, served};
     use crate::snapshot::{Published, Snapshot};
     use allocation_counter::measure;
     use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -238,6 +242,39 @@ mod tests {
         (Shared::new("test", transport, limits, Arc::new(service)), cert.der().clone())
     }
 
+    /// Answers everything with the same.
+    struct Constant(usize);
+
+    impl Service for Constant {
+        fn check(&self, _: &Head<'_>) -> Result<(), Answer> {
+            Ok(())
+        }
+
+        fn answer(&self, _: &Head<'_>, _: &[u8], _: &Bump) -> Answer {
+            let body = [&vec![b'a'; self.0][..], b"}}"].concat();
+            Answer::new(Status::Ok, "text/plain", body)
+        }
+
+        fn panicked(&self, _: &Head<'_>, _: &[u8]) -> Answer {
+            Answer::refusal(Status::InternalServerError)
+        }
+    }
+
+    #[test]
+    fn an_answer_is_encrypted_a_record_at_a_time() {
+        const BYTES: usize = 4 * 1024 * 1024;
+        let (mut shared, certificate) = admission(Limits::admission());
+        shared.service = Arc::new(Constant(BYTES));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = thread::spawn(move || ask(address, certificate, 1));
+        let seat = shared.seats.take(listener.accept().unwrap().0, || {}).unwrap();
+        let taken = measure(|| serve(&shared, &seat)).bytes_max;
+        client.join().unwrap();
+        // Its body, and the answer made of it.
+        assert!(taken < 2 * BYTES as u64 + 256 * 1024, "{taken}");
+    }
+
     /// Sends the review again and again, each time once the answer has come.
     fn ask(address: SocketAddr, certificate: CertificateDer<'static>, times: usize) {
         let mut roots = RootCertStore::empty();
@@ -257,7 +294,7 @@ mod tests {
             REVIEW.len()
         );
         let request = [head.as_bytes(), REVIEW].concat();
-        let mut answer = [0; 16 * 1024];
+        let mut answer = vec![0; 8 * 1024 * 1024];
         for _ in 0..times {
             stream.write_all(&request).unwrap();
             let mut bytes = 0;

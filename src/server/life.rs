@@ -123,6 +123,14 @@ pub(super) enum ProbeError {
     Hang,
 }
 
+impl ProbeError {
+    /// It was accepted, and then took too long.
+    pub(super) fn is_slowness(&self) -> bool {
+        let (Self::Handshake(error) | Self::Unanswered(error)) = self else { return false };
+        error.kind() == io::ErrorKind::TimedOut
+    }
+}
+
 impl fmt::Display for ProbeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,8 +2,8 @@
 //! everybody asks, and [`Life`] keeps what came of it.
 //!
 //! Overload is no death. At the connection cap the probe has a place of its
-//! own; while others are accepted before it, and where its connection is
-//! refused for want of a thread, the server is busy and alive.
+//! own; while others are accepted before it, or answered while it waits, and
+//! where it is refused for want of a thread, the server is busy and alive.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -111,7 +111,7 @@ impl Probe {
         if !self.shared.seats.wait_for_reserved(self.timing.deadline) {
             return Err(ProbeError::Stuck);
         }
-        let accepted = self.accepted();
+        let (accepted, sent) = (self.accepted(), self.sent());
         let sign = self.ask();
         self.shared.reservation.withdraw();
         match sign {
@@ -119,6 +119,7 @@ impl Probe {
             _ if self.shared.is_draining() => Ok(Sign::Unasked),
             _ if self.hangs() => Err(ProbeError::Hang),
             Err(ProbeError::Connect(_)) if self.accepted() > accepted => Ok(Sign::Busy),
+            Err(error) if error.is_slowness() && self.sent() > sent => Ok(Sign::Busy),
             sign => sign,
         }
     }
@@ -207,6 +208,10 @@ impl Probe {
 
     fn accepted(&self) -> u64 {
         self.shared.counters.accepted.load(Ordering::Relaxed)
+    }
+
+    fn sent(&self) -> u64 {
+        self.shared.counters.sent_bytes.load(Ordering::Relaxed)
     }
 
     fn hangs(&self) -> bool {

@@ -13,6 +13,10 @@ use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedS
 use super::buffer::Buffer;
 use super::socket::Socket;
 
+/// Data of a record at most (RFC 8446, section 5.1). No more is encrypted at
+/// once, so that no answer is in memory once more.
+const DATA_BYTES: usize = 16 * 1024;
+
 /// The server's side of a TLS connection.
 pub(super) struct Session {
     connection: UnbufferedServerConnection,
@@ -48,7 +52,7 @@ impl Session {
     ///
     /// # Errors
     /// The `rustls::Error` when the peer breaks the protocol, as
-    /// `InvalidData`; it was sent an alert then.
+    /// `InvalidData`; it was sent an alert then, if it took one.
     pub(super) fn take_in(
         &mut self,
         incoming: &mut Vec<u8>,
@@ -120,9 +124,12 @@ impl Session {
                         _ if fault.is_some() => {}
                         Goal::Nothing => {}
                         Goal::Send(data) => {
-                            outgoing.append(|room| {
-                                traffic.encrypt(data, room).map_err(Lacking::from)
-                            })?;
+                            for data in data.chunks(DATA_BYTES) {
+                                outgoing.append(|room| {
+                                    traffic.encrypt(data, room).map_err(Lacking::from)
+                                })?;
+                                outgoing.send(socket)?;
+                            }
                         }
                         Goal::Close => {
                             outgoing.append(|room| {
@@ -154,7 +161,8 @@ impl Session {
             match fault {
                 // Not asked again: rustls may still look for what was dropped.
                 Some(fault) if !self.connection.wants_write() => {
-                    outgoing.send(socket)?;
+                    // A time-out would say that the session may go on.
+                    outgoing.send(socket).ok();
                     return Err(fault);
                 }
                 _ => {}
@@ -225,4 +233,30 @@ impl From<EncodeError> for Lacking {
 
 fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::buffer::Budget;
+    use crate::server::{Limits, served};
+    use rustls_pki_types::PrivatePkcs8KeyDer;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    #[test]
+    fn a_fault_is_told_although_its_alert_cannot_be_sent() {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(pair.signing_key.serialize_der());
+        let served = served(vec![pair.cert.der().clone()], key.into()).unwrap();
+        let mut session = Session::new(Arc::new(served.config)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut socket = Socket::new(Arc::new(stream), &Limits::admission()).unwrap();
+        socket.give(Duration::ZERO);
+        let mut buffer = Buffer::new(0, Arc::new(Budget::new(0)));
+        let mut incoming = b"GET / HTTP/1.1\r\n\r\n".to_vec();
+        let progress = session.take_in(&mut incoming, &mut buffer, &socket);
+        assert_eq!(progress.err().map(|error| error.kind()), Some(ErrorKind::InvalidData));
+    }
 }

@@ -120,9 +120,7 @@ impl Stream {
 
     /// Gives back the memory that only a request needs.
     pub(super) fn release(&mut self) {
-        if self.incoming.is_empty() {
-            self.incoming = Vec::new();
-        }
+        self.incoming.shrink_to_fit();
         if let Some(session) = &mut self.session {
             session.release();
         }

@@ -4,6 +4,7 @@ use super::*;
 use ::ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustls::ConnectionTrafficSecrets;
 use rustls::version::TLS13;
+use std::sync::atomic::Ordering;
 
 /// Content types, RFC 8446, section 5.1.
 const ALERT: u8 = 21;
@@ -153,6 +154,27 @@ fn warnings_without_end_end_the_connection() {
     // The server may have closed before all of it was written.
     let _ = forger.socket.write_all(&flood);
     eventually("it is cut", || fixture.server.open_connections() == 0);
+    fixture.connect_and_ask("/echo");
+}
+
+#[test]
+fn a_message_that_was_begun_may_stay_unfinished() {
+    let fixture = start(LIMITS);
+    // The head of a KeyUpdate, and what may not stand behind it.
+    for (content, kind) in [(&b"POST /echo"[..], DATA), (&USER_CANCELED, ALERT)] {
+        let mut forger = Forger::connect(&fixture);
+        forger.put(&[24, 0, 0], HANDSHAKE);
+        forger.put(content, kind);
+        eventually("it is cut", || fixture.server.open_connections() == 0);
+    }
+    let mut forger = Forger::connect(&fixture);
+    forger.put(&[24, 0, 0], HANDSHAKE);
+    let mut record = forger.record(&[1, 0], HANDSHAKE);
+    record[6] ^= 1;
+    forger.socket.write_all(&record).unwrap();
+    assert!(forger.ends_with_an_alert());
+    eventually("it is cut", || fixture.server.open_connections() == 0);
+    assert_eq!(fixture.server.counters().panics.load(Ordering::Relaxed), 0);
     fixture.connect_and_ask("/echo");
 }
 

@@ -145,6 +145,20 @@ fn a_spent_budget_and_a_queue_of_newcomers_are_no_death() {
 }
 
 #[test]
+fn whoever_answers_others_meanwhile_is_slow_and_alive() {
+    let probed = Probed::certified(LIMITS);
+    let mut other = probed.fixture.connect();
+    let life = probed.ask("/gate", HASTY);
+    probed.fixture.entered.recv_timeout(GUARD).unwrap();
+    eventually("it ends", || {
+        assert_eq!(other.post("/echo", b"").status, 200);
+        counts(&life) != (false, 0, 0)
+    });
+    assert_eq!(counts(&life), (false, 1, 0), "{:?}", life.fault());
+    probed.fixture.gate.send(()).unwrap();
+}
+
+#[test]
 fn want_of_threads_is_no_death() {
     let probed = Probed::certified(Limits { stack_bytes: usize::MAX / 4, ..LIMITS });
     let life = probed.ask("/echo", PATIENT);
