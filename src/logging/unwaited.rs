@@ -89,7 +89,7 @@ mod tests {
         // A line of another thread, made at the same time and written first.
         let other = thread::spawn(|| (missing(), Unwaited::default().write(b"").unwrap()));
         assert_eq!(other.join().unwrap().0, 0);
-        Unwaited::default().write(b"").unwrap();
+        assert_eq!(Unwaited::default().write(b"").unwrap(), 0);
         assert_eq!(missing(), 0);
     }
 }
