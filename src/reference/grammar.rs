@@ -9,7 +9,7 @@ use super::{DEFAULT_REGISTRY, LEGACY_REGISTRY, Reference, ReferenceError};
 pub(super) const REPOSITORY_BYTES_MAX: usize = 255;
 /// Longest tag in bytes.
 const TAG_BYTES_MAX: usize = 128;
-/// [`OFFICIAL_NAMESPACE`] as a prefix of a path.
+/// [`super::OFFICIAL_NAMESPACE`] as a prefix of a path.
 const OFFICIAL_PREFIX: &str = "library/";
 
 /// Whether `text` is a bare image id: 64 lower-case hexadecimal digits.
