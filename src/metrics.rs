@@ -43,7 +43,7 @@ const OTHER_MAPS: &str = "other";
 pub struct AdmissionLabels {
     /// `CREATE`, `UPDATE`, or `other`.
     pub operation: &'static str,
-    /// `patched`, `unchanged`, `not-handled`, `not-understood` or
+    /// `patched`, `unchanged`, `not-handled`, `not-understood`, `too-many-images` or
     /// `undecodable`; a panic is counted on its own.
     pub outcome: &'static str,
 }

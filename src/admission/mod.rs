@@ -68,6 +68,11 @@ pub struct Outcome<'r> {
     pub pull_secrets: &'r [&'r str],
 }
 
+/// Most containers and volumes of an object. No node runs a pod with more; what each of them
+/// costs of patch, annotation and log is many times its few bytes in a review
+/// of the largest size.
+pub const IMAGES_MAX: usize = 4_096;
+
 /// What a request is to us.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Handling {
@@ -79,6 +84,9 @@ pub enum Handling {
     /// Its object has other types than Kubernetes gives it, or the review is
     /// of an unknown version.
     NotUnderstood,
+    /// It holds more than [`IMAGES_MAX`] containers and volumes, and is left as
+    /// it is.
+    TooManyImages,
 }
 
 /// The decision on one image field.
@@ -124,7 +132,10 @@ pub fn admit<'r>(
     let mut patch = Patch::new(arena);
     let mut audit_annotations: Pairs<'r> = &[];
     let mut warnings: &'r [&'r str] = &[];
-    if let Some(subject) = review.request.as_ref().and_then(|request| Subject::of(request, arena)) {
+    let subject = review.request.as_ref().and_then(|request| Subject::of(request, arena));
+    if subject.as_ref().is_some_and(|subject| subject.spec.entries() > IMAGES_MAX) {
+        outcome.handling = Handling::TooManyImages;
+    } else if let Some(subject) = subject {
         outcome.handling = Handling::Decided;
         let known = Known::of(&subject, mapping.policy(), arena);
         let (images, pull_secrets) = decide(&subject, &known, mapping, arena);

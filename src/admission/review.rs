@@ -315,3 +315,13 @@ impl<'r> Response<'r> {
         out.as_bytes().to_vec()
     }
 }
+
+impl Spec<'_> {
+    /// How many containers and volumes it has.
+    pub(super) fn entries(&self) -> usize {
+        let Self { containers, init_containers, ephemeral_containers, volumes, .. } = self;
+        let lists = [**containers, **init_containers, **ephemeral_containers];
+        let count = |list: &Option<&[_]>| list.unwrap_or_default().len();
+        lists.iter().map(count).sum::<usize>() + volumes.unwrap_or_default().len()
+    }
+}

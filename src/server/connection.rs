@@ -113,7 +113,10 @@ impl Connection<'_> {
             if let Some((answer, after)) = ask(self.shared, &head, body, &self.arena) {
                 let after = if self.seat.should_leave() { After::Close } else { after };
                 http::respond(&mut self.out, head.method, &answer, after);
-                return self.send(total, answer.valued, after);
+                let valued = answer.valued;
+                // Not while a slow reader takes what was made of it.
+                drop(answer);
+                return self.send(total, valued, after);
             }
             if head.expects_continue {
                 self.stream.send(CONTINUE, &mut self.buffer)?;

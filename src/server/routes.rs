@@ -117,6 +117,7 @@ fn word_of(outcome: &Outcome<'_>) -> &'static str {
     match outcome.handling {
         Handling::NotHandled => "not-handled",
         Handling::NotUnderstood => "not-understood",
+        Handling::TooManyImages => "too-many-images",
         Handling::Decided if changes(outcome) > 0 => "patched",
         Handling::Decided => "unchanged",
     }

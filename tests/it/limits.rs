@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use detour::admission::ANNOTATION_BYTES_MAX;
+use detour::admission::{ANNOTATION_BYTES_MAX, IMAGES_MAX};
 use detour::client;
 use detour::config::{DEFAULT_DRAIN, DEFAULT_MAX_CONNECTIONS, SOURCES_MAX};
 use detour::kube::limits::WatchLimits;
@@ -100,6 +100,7 @@ fn admission() -> Vec<(&'static str, String, &'static str)> {
         ("between two requests", seconds(limits.idle), "the connection is closed"),
         ("silence of its own probe", seconds(probing.silence), "`/livez` fails"),
         ("drain after SIGTERM, by `--drain`", drain, "what is left is cut"),
+        ("containers and volumes of an object", count(IMAGES_MAX), "they are left as they are"),
         (
             "all annotations of an object",
             bytes(ANNOTATION_BYTES_MAX),

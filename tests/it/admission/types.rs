@@ -1,7 +1,7 @@
 //! Objects that Kubernetes does not send: answered, and left alone where
 //! their types are wrong.
 
-use detour::admission::Handling;
+use detour::admission::{Handling, IMAGES_MAX};
 use serde_json::{Value, json};
 
 use super::support::{MIRRORED, UID, admit, admit_twice, create, hub, left_alone, pod, with};
@@ -43,6 +43,18 @@ fn an_object_with_a_wrong_type_anywhere_is_left_alone() {
         assert_eq!(answer.outcome.handling, Handling::NotUnderstood, "{object}");
         assert_eq!(answer.outcome.uid, UID);
     }
+}
+
+#[test]
+fn more_images_than_any_pod_has_are_left_alone() {
+    let images = vec!["nginx"; IMAGES_MAX];
+    let review = create(&pod(&images)).to_string();
+    let most = oracle::told(review.as_bytes(), &hub()).expect("a review");
+    assert_eq!((most.handling, most.images.len()), (Handling::Decided, IMAGES_MAX));
+    let answer = left_alone(&create(&pod(&[&images[..], &["redis"]].concat())), &hub());
+    assert_eq!(answer.outcome.handling, Handling::TooManyImages);
+    assert_eq!(answer.outcome.images, []);
+    assert_eq!(answer.outcome.uid, UID);
 }
 
 #[test]
