@@ -96,8 +96,7 @@ impl Session {
         goal: &Goal<'_>,
     ) -> io::Result<Progress> {
         let outgoing = &mut self.outgoing;
-        let mut fault = None;
-        loop {
+        let fault = loop {
             let UnbufferedStatus { mut discard, state } =
                 self.connection.process_tls_records(incoming);
             let progress = match state {
@@ -120,8 +119,6 @@ impl Session {
                 }
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                     match goal {
-                        // Nothing but the alert goes out after a fault.
-                        _ if fault.is_some() => {}
                         Goal::Nothing => {}
                         Goal::Send(data) => {
                             for data in data.chunks(DATA_BYTES) {
@@ -149,28 +146,28 @@ impl Session {
                 Ok(ConnectionState::Closed) => Some(Progress::PeerClosed),
                 // Early data is not offered; other states are not there yet.
                 Ok(_) => return Err(invalid("an unknown state of TLS")),
-                Err(_) if fault.is_some() => Some(Progress::PeerClosed),
-                Err(error) => {
-                    // Goes on for the alert, which is sent first.
-                    fault = Some(invalid(error));
-                    discard = incoming.len();
-                    None
-                }
+                Err(error) => break error,
             };
             incoming.drain(..discard);
-            match fault {
-                // Not asked again: rustls may still look for what was dropped.
-                Some(fault) if !self.connection.wants_write() => {
-                    // A time-out would say that the session may go on.
-                    outgoing.send(socket).ok();
-                    return Err(fault);
-                }
-                _ => {}
-            }
             if let Some(progress) = progress {
-                return fault.map_or(Ok(progress), Err);
+                return Ok(progress);
             }
+        };
+        incoming.clear();
+        // A time-out would say that the session may go on.
+        self.send_alert(socket).ok();
+        Err(invalid(fault))
+    }
+
+    /// Sends what rustls made of a fault, and asks it for nothing else: it may
+    /// still look for records that are gone.
+    fn send_alert(&mut self, socket: &Socket) -> io::Result<()> {
+        while self.connection.wants_write() {
+            let state = self.connection.process_tls_records(&mut []).state;
+            let Ok(ConnectionState::EncodeTlsData(mut data)) = state else { break };
+            self.outgoing.append(|room| data.encode(room).map_err(Lacking::from))?;
         }
+        self.outgoing.send(socket)
     }
 }
 
