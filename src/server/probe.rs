@@ -19,6 +19,7 @@ use rustls_pki_types::ServerName;
 
 use super::life::{Life, ProbeError, Sign};
 use super::reservation::Stage;
+use super::socket::Socket;
 use super::tls::own_client_config;
 use super::{Server, ServerError, Shared, TlsSlot};
 use crate::supervise::Supervisor;
@@ -185,8 +186,9 @@ impl Probe {
     }
 
     fn converse(&self, stream: TcpStream) -> Result<Sign, ProbeError> {
-        let mut socket = Socket { stream, deadline: Instant::now() + self.timing.deadline };
         let handshake = |error| ProbeError::Handshake(error);
+        let mut socket = Socket::new(Arc::new(stream), &self.shared.limits).map_err(handshake)?;
+        socket.give(self.timing.deadline);
         let config = own_client_config(&self.slot).map_err(io::Error::other).map_err(handshake)?;
         let name = ServerName::from(self.targets[0].ip());
         let session = ClientConnection::new(Arc::new(config), name);
@@ -223,45 +225,6 @@ impl Probe {
 fn asks_for_certificate(error: &io::Error) -> bool {
     let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     of_tls == Some(&rustls::Error::AlertReceived(AlertDescription::CertificateRequired))
-}
-
-/// A socket that gives up at a moment.
-struct Socket {
-    stream: TcpStream,
-    deadline: Instant,
-}
-
-impl Socket {
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
-    }
-}
-
-/// The word for a time-out that everybody understands.
-fn timed_out(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
-        _ => error,
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(self.left()?)?;
-        self.stream.read(buffer).map_err(timed_out)
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(self.left()?)?;
-        self.stream.write(bytes).map_err(timed_out)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
