@@ -9,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::number;
+use super::{OutcomeLabels, number};
 
 /// What was done to the Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -17,12 +17,6 @@ struct RotationLabels {
     /// `new`, `restore`, `renew`, `introduce`, `promote`, `replace`, `keep` or
     /// `retire`.
     change: &'static str,
-}
-
-/// How an exchange of the certificate ended.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OutcomeLabels {
-    outcome: &'static str,
 }
 
 /// The Secret, the certificate that is served, and `caBundle`.

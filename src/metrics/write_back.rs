@@ -6,11 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// How something ended.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OutcomeLabels {
-    outcome: &'static str,
-}
+use super::OutcomeLabels;
 
 /// Which definition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
