@@ -7,6 +7,8 @@
 use std::thread;
 use std::time::Duration;
 
+use ring::digest::{Context, SHA256};
+
 /// How long files must have been the same before a change of them counts:
 /// longer than it takes to rename a few, and far less than the 10 s between
 /// two looks at them.
@@ -33,6 +35,19 @@ pub fn settle<T: PartialEq>(first: T, rest: Duration, mut read: impl FnMut() -> 
         last = next;
     }
     Err(last)
+}
+
+/// What tells one content from another: the SHA-256 of its parts, each behind
+/// its length.
+pub fn fingerprint<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(&part.len().to_be_bytes());
+        context.update(part);
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
 }
 
 #[cfg(test)]

@@ -13,14 +13,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ring::digest::{Context, Digest, SHA256};
 use rustls::{Error, InconsistentKeys};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{CertificateError, tell_served};
 use crate::metrics::certificates::Certificates;
-use crate::reload::{REST, settle};
+use crate::reload::{REST, fingerprint, settle};
 use crate::server::{self, Served, TlsSlot};
 
 /// Most bytes of either file.
@@ -81,16 +80,6 @@ struct Content {
     key: Vec<u8>,
 }
 
-impl Content {
-    fn digest(&self) -> Digest {
-        let mut context = Context::new(&SHA256);
-        context.update(&self.certificate.len().to_be_bytes());
-        context.update(&self.certificate);
-        context.update(&self.key);
-        context.finish()
-    }
-}
-
 fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
     let mut bytes = Vec::new();
     File::open(path)
@@ -132,11 +121,7 @@ enum Seen {
 impl Seen {
     fn of(content: &Result<Content, CertificateError>) -> Self {
         match content {
-            Ok(content) => {
-                let mut bytes = [0; 32];
-                bytes.copy_from_slice(content.digest().as_ref());
-                Self::Content(bytes)
-            }
+            Ok(Content { certificate, key }) => Self::Content(fingerprint([&certificate[..], key])),
             Err(error) => Self::Unreadable(describe(error)),
         }
     }

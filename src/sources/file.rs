@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use ring::digest::{Context, SHA256};
-
 use super::board::Place;
 use super::state::Update;
-use crate::reload::{REST, settle};
+use crate::reload::{REST, fingerprint, settle};
 use crate::rules::fault::Fault;
 use crate::rules::{self, Loaded, Source, Text};
 
@@ -81,13 +79,8 @@ impl Content {
     }
 
     fn seen(&self) -> Seen {
-        let mut context = Context::new(&SHA256);
-        for part in self.texts.iter().flat_map(|text| [&text.name, &text.content]) {
-            context.update(&part.len().to_be_bytes());
-            context.update(part.as_bytes());
-        }
-        let mut digest = [0; 32];
-        digest.copy_from_slice(context.finish().as_ref());
+        let parts = self.texts.iter().flat_map(|text| [&text.name, &text.content]);
+        let digest = fingerprint(parts.map(String::as_bytes));
         Seen { digest, faults: self.faults.clone() }
     }
 }
