@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use super::ancestors;
+use super::{ancestors, registry};
 use crate::rules::fault::FaultKind;
 use crate::rules::fields::Checker;
 use crate::rules::pattern::Pattern;
@@ -134,9 +134,8 @@ impl<'r> Inputs<'r> {
     }
 
     fn next_at(&self, index: usize, place: &Place<'_>) -> Option<usize> {
-        let registry = place.name.split('/').next()?;
         // Most targets are on a registry that no rule is for.
-        self.below(registry).next()?;
+        self.below(registry(place.name)).next()?;
         // The longest prefix at or above the target decides on it.
         for above in ancestors(place.name) {
             for &(_, other) in self.from(above).take_while(|(name, _)| *name == above) {

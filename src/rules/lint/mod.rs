@@ -10,6 +10,11 @@ use super::fault::Report;
 use super::fields::Checker;
 use super::{ImageMap, Rule};
 
+/// What a name begins with.
+fn registry(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(registry, _)| registry)
+}
+
 /// The name and every shorter one that ends at a slash, longest first.
 fn ancestors(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(name), |name| name.rsplit_once('/').map(|(above, _)| above))

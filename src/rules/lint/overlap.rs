@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::ancestors;
+use super::{ancestors, registry};
 use crate::rules::fault::{Fault, Report};
 use crate::rules::target::Target;
 use crate::rules::{Action, ImageMap, Matcher, Mode, Rule};
@@ -55,10 +55,6 @@ pub fn overlaps(maps: &[ImageMap]) -> Vec<Fault> {
         })
     });
     warnings.take(WARNINGS_MAX).collect()
-}
-
-fn registry(name: &str) -> &str {
-    name.split_once('/').map_or(name, |(registry, _)| registry)
 }
 
 fn target_name(rule: &Rule) -> Option<&str> {
