@@ -68,9 +68,9 @@ pub struct Outcome<'r> {
     pub pull_secrets: &'r [&'r str],
 }
 
-/// Most containers and volumes of an object. No node runs a pod with more; what each of them
-/// costs of patch, annotation and log is many times its few bytes in a review
-/// of the largest size.
+/// Most containers and volumes of an object. No node runs a pod with more; what
+/// each of them costs of patch, annotation and log is many times its few bytes
+/// in a review of the largest size.
 pub const IMAGES_MAX: usize = 4_096;
 
 /// What a request is to us.
