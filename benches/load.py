@@ -51,17 +51,23 @@ def started(server, folder):
             yield detour
 
 
-def load(server, script, options, seconds):
-    """Microseconds of processor time a request, and requests a second."""
-    before = server.cpu_seconds()
+def send(server, script, seconds, connections=8, **variables):
+    """Runs wrk with the script, on one thread; what it tells, and how many requests it sent."""
     told = subprocess.run(
-        ["wrk", "-t1", f"-c{options.connections}", f"-d{seconds}s", "-s", script, server.url],
-        env={**os.environ, "BODY": options.body}, capture_output=True, text=True, check=True).stdout
-    spent = server.cpu_seconds() - before
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, server.url],
+        env={**os.environ, "BODY": str(REVIEW), **variables}, capture_output=True, text=True, check=True).stdout
     requests = int(re.search(r"(\d+) requests in", told)[1])
     wrong = re.search(r"(Non-2xx.*|Socket errors.*)", told)
     if wrong or not requests:
         sys.exit(f"{server.url}: {wrong[1] if wrong else told}")
+    return told, requests
+
+
+def load(server, script, options, seconds):
+    """Microseconds of processor time a request, and requests a second."""
+    before = server.cpu_seconds()
+    told, requests = send(server, script, seconds, options.connections, BODY=options.body)
+    spent = server.cpu_seconds() - before
     return spent / requests * 1e6, float(re.search(r"Requests/sec: +([\d.]+)", told)[1])
 
 

@@ -10,13 +10,11 @@ Needs wrk and openssl.
 """
 
 import argparse
-import os
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from load import SCRIPT
+from load import SCRIPT, send
 from process import REVIEW, Detour, ask, make_certificate, request
 
 
@@ -45,19 +43,14 @@ def idle(detour, count):
 
 
 def soak(detour, script, requests):
-    def send(wanted):
+    def send_all(wanted):
         sent = 0
         while sent < wanted:
-            told = subprocess.run(
-                ["wrk", "-t1", "-c8", "-d1s", "-s", script, detour.url],
-                env={**os.environ, "BODY": str(REVIEW)}, capture_output=True, text=True, check=True).stdout
-            if "Non-2xx" in told or "Socket errors" in told:
-                raise SystemExit(told)
-            sent += int(told.split(" requests in")[0].split()[-1])
+            sent += send(detour, script, 1)[1]
         return sent
-    first = send(10_000)
+    first = send_all(10_000)
     begun = detour.resident_mebibytes()
-    more = send(requests)
+    more = send_all(requests)
     print(f"{first} requests: {begun:.2f} MiB; {more} more: {detour.resident_mebibytes():.2f} MiB "
           f"(peak {detour.status('VmHWM') / 1024:.2f})")
 

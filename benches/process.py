@@ -38,8 +38,8 @@ def make_certificate(folder):
 
 def request(body, close=False):
     head = (f"POST /mutate HTTP/1.1\r\nHost: detour\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n{'Connection: close' if close else 'Accept: */*'}\r\n\r\n")
-    return head.encode() + body
+            f"Content-Length: {len(body)}\r\n")
+    return (head + ("Connection: close\r\n" if close else "") + "\r\n").encode() + body
 
 
 class Measured:

@@ -22,13 +22,11 @@ import threading
 import time
 from pathlib import Path
 
+from load import SCRIPT as POST, send
 from process import REVIEW, RULES, Detour, make_certificate, request
 
 # One thread of wrk: what it counted is printed at its end.
-SCRIPT = """
-local file = assert(io.open(os.getenv("BODY"), "rb"))
-wrk.method, wrk.body = "POST", file:read("*a")
-wrk.headers["Content-Type"] = "application/json"
+SCRIPT = POST + """
 local right = {}
 for patch in string.gmatch(os.getenv("PATCHES"), "%S+") do right[patch] = true end
 wrong = 0
@@ -116,13 +114,8 @@ def main():
             slow.start()
             begun = time.monotonic()
             while sent < options.requests:
-                told = subprocess.run(
-                    ["wrk", "-t1", "-c8", "-d20s", "-s", script, detour.url],
-                    env={**os.environ, "BODY": str(REVIEW), "PATCHES": patches},
-                    capture_output=True, text=True, check=True).stdout
-                if "Socket errors" in told:
-                    sys.exit(told)
-                sent += int(told.split(" requests in")[0].split()[-1])
+                told, requests = send(detour, script, 20, PATCHES=patches)
+                sent += requests
                 wrong += int(told.rsplit("wrong ", 1)[1])
             took = time.monotonic() - begun
             exchange.ended.set()
