@@ -113,10 +113,7 @@ fn empty_records_without_end_end_the_connection() {
         let mut forger = Forger::connect(&fixture);
         forger.put(begin.as_bytes(), DATA);
         let flood: Vec<u8> = (0..1000).flat_map(|_| forger.record(b"", DATA)).collect();
-        // The server may have closed before all of it was written.
-        let _ = forger.socket.write_all(&flood);
-        eventually("it is cut", || fixture.server.open_connections() == 0);
-        fixture.connect_and_ask("/echo");
+        fixture.cuts(&mut forger.socket, &flood);
     }
 }
 
@@ -151,10 +148,7 @@ fn warnings_without_end_end_the_connection() {
     forger.put(post_head("/echo", 0).as_bytes(), DATA);
     assert_eq!(forger.next().1, DATA, "one is harmless");
     let flood: Vec<u8> = (0..1000).flat_map(|_| forger.record(&USER_CANCELED, ALERT)).collect();
-    // The server may have closed before all of it was written.
-    let _ = forger.socket.write_all(&flood);
-    eventually("it is cut", || fixture.server.open_connections() == 0);
-    fixture.connect_and_ask("/echo");
+    fixture.cuts(&mut forger.socket, &flood);
 }
 
 #[test]

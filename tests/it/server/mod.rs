@@ -135,6 +135,15 @@ impl Fixture {
         client
     }
 
+    /// Sends what is not heard to its end: the connection is cut, and the next
+    /// one served.
+    fn cuts(&self, socket: &mut TcpStream, flood: &[u8]) {
+        // The server may have closed before all of it was written.
+        let _ = socket.write_all(flood);
+        eventually("it is cut", || self.server.open_connections() == 0);
+        self.connect_and_ask("/echo");
+    }
+
     /// Does a request, and waits until the server takes its connection for
     /// idle, which is a moment after the answer.
     fn ask(&self, client: &mut Client, path: &str) {
