@@ -93,7 +93,9 @@ impl Error for ServeError {
 /// be served, [`Exit::Failed`] when a thread ended.
 pub fn run(config: &ServeConfig) -> Exit {
     logging::init(&config.log);
-    match serve(config) {
+    let served = serve(config);
+    logging::settle();
+    match served {
         Ok(()) => Exit::Done,
         Err(error) => {
             report(&mut io::stderr().lock(), &error, hint(&error));

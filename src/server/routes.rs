@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bumpalo::Bump;
-use serde_json::value::RawValue;
 
 use super::Service;
 use super::answer::{Answer, Status};
@@ -143,7 +142,7 @@ fn log_decision(outcome: &Outcome<'_>, arena: &Bump) {
         name = name,
         operation = operation,
         dry_run = dry_run,
-        images:serde = serde_json::from_str::<&RawValue>(images_in_json(images, arena)).ok(),
+        "images!" = images_in_json(images, arena),
         pull_secrets:serde = pull_secrets,
         annotation = annotation;
         "{}: {} of {} images changed",
