@@ -61,15 +61,6 @@ impl<T> Deref for Once<T> {
     }
 }
 
-/// A string that was not gone over yet.
-struct Quoted<'b> {
-    /// What is between its quotes.
-    inside: &'b [u8],
-    /// Whether that is what it says, without an escape.
-    is_plain: bool,
-    behind: &'b [u8],
-}
-
 /// An object of strings, in its order, with no key twice; null reads as the
 /// empty string, as in Go.
 pub(super) type Pairs<'b> = &'b [(&'b str, &'b str)];
@@ -182,33 +173,45 @@ impl<'b> Reader<'b> {
 
     /// Reads a key and its colon.
     fn key(&mut self) -> Option<&'b [u8]> {
-        let Quoted { inside, is_plain, behind } = self.quoted("a key")?;
-        self.rest = scan::expected(b':', behind)?;
-        match is_plain {
-            true => Some(inside),
-            false => unescaped(str::from_utf8(inside).ok()?, self.arena).map(str::as_bytes),
+        // As the API server writes it.
+        if let [b'"', rest @ ..] = self.rest
+            && let Some((b'"', [b':', behind @ ..])) = scan::special(rest)
+        {
+            self.rest = behind;
+            return rest.get(..rest.len() - behind.len() - 2);
         }
+        self.odd_key()
+    }
+
+    #[inline(never)]
+    fn odd_key(&mut self) -> Option<&'b [u8]> {
+        let key = self.odd_string("a key")?;
+        self.rest = scan::expected(b':', self.rest)?;
+        Some(key.as_bytes())
     }
 
     fn string(&mut self, expected: &'static str) -> Option<&'b str> {
-        let Quoted { inside, is_plain, behind } = self.quoted(expected)?;
-        self.rest = behind;
-        let end = self.at() - 1;
-        let text = self.text.get(end - inside.len()..end)?;
-        if is_plain { Some(text) } else { unescaped(text, self.arena) }
+        if let [b'"', rest @ ..] = self.rest
+            && let Some((b'"', behind)) = scan::special(rest)
+        {
+            let start = self.text.len() - rest.len();
+            let end = self.text.len() - behind.len() - 1;
+            self.rest = behind;
+            return self.text.get(start..end);
+        }
+        self.odd_string(expected)
     }
 
-    /// Finds the end of a string.
-    #[inline(always)]
-    fn quoted(&mut self, expected: &'static str) -> Option<Quoted<'b>> {
+    /// [`Reader::string`], with white space before it or escapes in it.
+    #[inline(never)]
+    fn odd_string(&mut self, expected: &'static str) -> Option<&'b str> {
         let Some(rest) = scan::expected(b'"', self.rest) else {
             return self.mismatch(expected);
         };
-        let (special, behind) = scan::special(rest)?;
-        let is_plain = special == b'"';
-        let behind = if is_plain { behind } else { scan::odd_string(special, behind)? };
-        let inside = rest.get(..rest.len() - behind.len() - 1)?;
-        Some(Quoted { inside, is_plain, behind })
+        let start = self.text.len() - rest.len();
+        self.rest = scan::string(rest)?;
+        let text = self.text.get(start..self.at() - 1)?;
+        if text.contains('\\') { unescaped(text, self.arena) } else { Some(text) }
     }
 
     /// Reads what stands between brackets, with commas.

@@ -68,20 +68,39 @@ pub(super) fn trimmed(mut rest: &[u8]) -> &[u8] {
 #[inline(always)]
 pub(super) fn special(mut rest: &[u8]) -> Option<(u8, &[u8])> {
     while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        // The quote changes places with the space, next to the control characters.
-        let low = (word ^ (LOW * 0x02)).wrapping_sub(LOW * 0x21);
-        let backslash = (word ^ (LOW * u64::from(b'\\'))).wrapping_sub(LOW);
-        // A borrow sets bits above the first hit only.
-        match (low | backslash) & !word & HIGH {
-            0 => rest = behind,
-            hits => {
-                let at = (hits.trailing_zeros() / 8) as usize;
-                return Some((rest[at], &rest[at + 1..]));
-            }
+        let hits = hits(chunk);
+        // Most chunks have no hit, not even a false one.
+        if hits != 0 && hits & !u64::from_le_bytes(*chunk) != 0 {
+            let at = ((hits & !u64::from_le_bytes(*chunk)).trailing_zeros() / 8) as usize;
+            return Some((rest[at], &rest[at + 1..]));
         }
+        rest = behind;
     }
     last_special(rest)
+}
+
+/// The high bit of each quote, backslash and control character; that of other
+/// bytes behind the first of them, and of those that are no ASCII, may be set
+/// as well.
+#[inline(always)]
+fn hits(chunk: &[u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(*chunk);
+    // The quote changes places with the space, next to the control characters.
+    let low = (word ^ (LOW * 0x02)).wrapping_sub(LOW * 0x21);
+    let backslash = (word ^ (LOW * u64::from(b'\\'))).wrapping_sub(LOW);
+    (low | backslash) & HIGH
+}
+
+/// Whether a text is known to have nothing that [`special`] finds; false also
+/// where it has bytes that are no ASCII.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    match text.last_chunk() {
+        Some(last) => {
+            let (chunks, _) = text.as_chunks();
+            chunks.iter().fold(hits(last), |all, chunk| all | hits(chunk)) == 0
+        }
+        None => last_special(text).is_none(),
+    }
 }
 
 /// [`special`] in what is shorter than eight bytes.
@@ -152,7 +171,7 @@ pub(super) fn value(mut rest: &[u8], depth: u32) -> Option<&[u8]> {
     // A bit for each array or object that is open: 1 for an object.
     let mut kinds: u128 = 0;
     let mut open = depth;
-    loop {
+    'value: loop {
         let (&first, behind) = rest.split_first()?;
         if first == b'"' {
             rest = string(behind)?;
@@ -176,19 +195,33 @@ pub(super) fn value(mut rest: &[u8], depth: u32) -> Option<&[u8]> {
             rest = scalar(first, behind)?;
         }
         // Behind a value: what it is in goes on or ends.
-        loop {
-            if open == depth {
-                return Some(rest);
+        while open > depth {
+            if kinds & 1 == 1 {
+                // What objects have most of: `,"key":"value"`.
+                while let [b',', b'"', behind @ ..] = rest {
+                    let behind = string(behind)?;
+                    let [b':', b'"', behind @ ..] = behind else {
+                        rest = expected(b':', behind)?;
+                        continue 'value;
+                    };
+                    rest = string(behind)?;
+                }
+                if let Some(behind) = expected(b',', rest) {
+                    rest = key(behind)?;
+                    continue 'value;
+                }
+                rest = expected(b'}', rest)?;
+            } else {
+                if let Some(behind) = expected(b',', rest) {
+                    rest = behind;
+                    continue 'value;
+                }
+                rest = expected(b']', rest)?;
             }
-            let is_object = kinds & 1 == 1;
-            if let Some(behind) = expected(b',', rest) {
-                rest = if is_object { key(behind)? } else { behind };
-                break;
-            }
-            rest = expected(if is_object { b'}' } else { b']' }, rest)?;
             kinds >>= 1;
             open -= 1;
         }
+        return Some(rest);
     }
 }
 

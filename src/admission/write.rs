@@ -8,6 +8,17 @@ use super::scan;
 /// nothing else.
 pub(super) fn string(out: &mut ArenaString<'_>, text: &str) {
     out.push('"');
+    if scan::is_plain(text.as_bytes()) {
+        out.push_str(text);
+    } else {
+        escaped(out, text);
+    }
+    out.push('"');
+}
+
+#[cold]
+#[inline(never)]
+fn escaped(out: &mut ArenaString<'_>, text: &str) {
     let mut rest = text;
     while let Some((special, behind)) = scan::special(rest.as_bytes()) {
         // What is special is ASCII, so the text can be cut there.
@@ -29,7 +40,6 @@ pub(super) fn string(out: &mut ArenaString<'_>, text: &str) {
         rest = &rest[at + 1..];
     }
     out.push_str(rest);
-    out.push('"');
 }
 
 /// Appends a number.
