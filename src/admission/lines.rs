@@ -1,23 +1,25 @@
 //! What the log says of a decision.
 
 use bumpalo::Bump;
-use bumpalo::collections::String as ArenaString;
 
 use super::write::{list, string};
 use super::{ImageOutcome, ObservedOutcome};
-use crate::arena::{append, join};
+use crate::arena::{Text, join};
 use crate::mapping::RuleId;
+
+/// What most lists fit in; a longer one is moved while it grows.
+const LIST_BYTES: usize = 2_048;
 
 /// The decisions on images as a JSON list of objects, in order: `field`, `old`,
 /// `new` if it changes, `rule` if one decided, `reason`, and as `observed` what
 /// a map in Observe would have done.
 pub fn images_in_json<'a>(images: &[ImageOutcome<'_>], arena: &'a Bump) -> &'a str {
-    let mut out = ArenaString::new_in(arena);
+    let mut out = Text::with_capacity(LIST_BYTES, arena);
     list(&mut out, "[]", images, image);
-    out.into_bump_str()
+    out.into_str()
 }
 
-fn image(out: &mut ArenaString<'_>, image: &ImageOutcome<'_>) {
+fn image(out: &mut Text<'_>, image: &ImageOutcome<'_>) {
     let ImageOutcome { field, old, new, rule, reason, observed } = image;
     member(out, "{\"field\":", field);
     member(out, ",\"old\":", old);
@@ -25,22 +27,22 @@ fn image(out: &mut ArenaString<'_>, image: &ImageOutcome<'_>) {
         member(out, ",\"new\":", new);
     }
     if let Some(rule) = rule {
-        member(out, ",\"rule\":", in_full(rule, out.bump()));
+        member(out, ",\"rule\":", in_full(rule, out.arena()));
     }
     member(out, ",\"reason\":", reason.as_str());
     if let Some(ObservedOutcome { new, rule, reason }) = observed {
-        member(out, ",\"observed\":{\"rule\":", in_full(rule, out.bump()));
+        member(out, ",\"observed\":{\"rule\":", in_full(rule, out.arena()));
         if let Some(new) = new {
             member(out, ",\"new\":", new);
         }
         member(out, ",\"reason\":", reason.as_str());
-        out.push('}');
+        out.push(b'}');
     }
-    out.push('}');
+    out.push(b'}');
 }
 
-fn member(out: &mut ArenaString<'_>, before: &str, value: &str) {
-    append(out, &[before]);
+fn member(out: &mut Text<'_>, before: &str, value: &str) {
+    out.push_str(before);
     string(out, value);
 }
 

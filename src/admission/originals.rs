@@ -1,10 +1,11 @@
 //! The images of an object as they were written, by `LIST/NAME`.
 
 use bumpalo::Bump;
-use bumpalo::collections::{String as ArenaString, Vec as ArenaVec};
+use bumpalo::collections::Vec as ArenaVec;
 
 use super::json::Reader;
 use super::write;
+use crate::arena::Text;
 
 /// What most tables fit in as a text; a longer one is moved while it grows.
 const TEXT_BYTES: usize = 256;
@@ -59,8 +60,8 @@ impl<'r> Originals<'r> {
 
     /// The table as a JSON text.
     pub(super) fn encode(&self, arena: &'r Bump) -> &'r str {
-        let mut text = ArenaString::with_capacity_in(TEXT_BYTES, arena);
+        let mut text = Text::with_capacity(TEXT_BYTES, arena);
         write::object(&mut text, self.entries.iter().copied());
-        text.into_bump_str()
+        text.into_str()
     }
 }

@@ -7,15 +7,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bumpalo::Bump;
-use bumpalo::collections::String as ArenaString;
 
 use super::pod::{Extent, Field, List, Subject};
 use super::records::{Change, ORIGINALS_ANNOTATION};
 use super::write;
-use crate::arena::append;
+use crate::arena::Text;
 
 /// What most patches fit in; a longer one is moved while it grows.
 const PATCH_BYTES: usize = 1_024;
+/// What the index of a field fits in, for an object has few thousands.
+const INDEX_BYTES: usize = 4;
 
 /// The operations, up to their path.
 const ADD: &str = r#"{"op":"add","path":""#;
@@ -26,7 +27,7 @@ const REPLACE: &str = r#"{"op":"replace","path":""#;
 #[derive(Debug)]
 pub(super) struct Patch<'r> {
     /// A JSON array without its end; empty without operations.
-    text: ArenaString<'r>,
+    text: Text<'r>,
     arena: &'r Bump,
 }
 
@@ -42,7 +43,7 @@ enum Value<'v> {
 impl<'r> Patch<'r> {
     /// No operations; those to come are kept in `arena`.
     pub(super) fn new(arena: &'r Bump) -> Self {
-        Self { text: ArenaString::new_in(arena), arena }
+        Self { text: Text::with_capacity(0, arena), arena }
     }
 
     /// The patch in base64; none without operations.
@@ -50,8 +51,8 @@ impl<'r> Patch<'r> {
         if self.is_empty() {
             return None;
         }
-        self.text.push(']');
-        let bytes = base64::encoded_len(self.text.len(), true)?;
+        self.text.push(b']');
+        let bytes = base64::encoded_len(self.text.as_bytes().len(), true)?;
         let encoded = self.arena.alloc_slice_fill_default(bytes);
         STANDARD.encode_slice(self.text.as_bytes(), encoded).ok()?;
         std::str::from_utf8(encoded).ok()
@@ -59,16 +60,16 @@ impl<'r> Patch<'r> {
 
     /// Whether nothing changes.
     pub(super) fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.text.as_bytes().is_empty()
     }
 
     /// Replaces the text of an image field, which is there.
     pub(super) fn set_image(&mut self, subject: &Subject<'r>, field: &Field<'r>, image: &'r str) {
         let list = field.list.as_str();
         let inner = if field.list == List::Volumes { "/image/reference" } else { "/image" };
-        let mut index = ArenaString::new_in(self.arena);
+        let mut index = Text::with_capacity(INDEX_BYTES, self.arena);
         write::number(&mut index, field.index);
-        let path = [subject.spec_path, "/", list, "/", &index, inner];
+        let path = [subject.spec_path, "/", list, "/", index.into_str(), inner];
         self.push(REPLACE, &path, Some(Value::Text(image)));
     }
 
@@ -131,18 +132,19 @@ impl<'r> Patch<'r> {
     /// Appends an operation at a path, in pieces without anything that JSON
     /// escapes.
     fn push(&mut self, start: &'static str, path: &[&str], value: Option<Value<'_>>) {
-        let out = &mut self.text;
-        if out.is_empty() {
-            out.reserve(PATCH_BYTES);
+        let is_first = self.is_empty();
+        if is_first {
+            self.text = Text::with_capacity(PATCH_BYTES, self.arena);
         }
-        out.push(if out.is_empty() { '[' } else { ',' });
+        let out = &mut self.text;
+        out.push(if is_first { b'[' } else { b',' });
         out.push_str(start);
-        append(out, path);
+        out.append(path);
         match value {
             Some(value) => {
                 out.push_str(r#"","value":"#);
                 value.write(out);
-                out.push('}');
+                out.push(b'}');
             }
             None => out.push_str(r#""}"#),
         }
@@ -151,7 +153,7 @@ impl<'r> Patch<'r> {
 
 /// A key as a segment of a path.
 fn as_segment<'r>(key: &str, arena: &'r Bump) -> &'r str {
-    let mut segment = ArenaString::with_capacity_in(2 * key.len(), arena);
+    let mut segment = Text::with_capacity(2 * key.len(), arena);
     let mut rest = key;
     while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'~' | b'/')) {
         segment.push_str(&rest[..at]);
@@ -159,11 +161,11 @@ fn as_segment<'r>(key: &str, arena: &'r Bump) -> &'r str {
         rest = &rest[at + 1..];
     }
     segment.push_str(rest);
-    segment.into_bump_str()
+    segment.into_str()
 }
 
 impl Value<'_> {
-    fn write(&self, out: &mut ArenaString<'_>) {
+    fn write(&self, out: &mut Text<'_>) {
         match *self {
             Self::Text(text) => write::string(out, text),
             Self::Named(name) => write::object(out, [("name", name)]),

@@ -7,10 +7,10 @@
 use std::fmt;
 
 use bumpalo::Bump;
-use bumpalo::collections::String as ArenaString;
 
 use super::json::{Mismatch, Once, Pairs, Reader};
 use super::write;
+use crate::arena::Text;
 
 /// The two versions of the review; they differ in nothing that matters here.
 const VERSIONS: [&str; 2] = ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"];
@@ -289,7 +289,7 @@ impl<'r> Response<'r> {
 
     /// The body of the answer.
     pub(super) fn encode(&self, api_version: &str, arena: &Bump) -> Vec<u8> {
-        let mut out = ArenaString::with_capacity_in(ANSWER_BYTES, arena);
+        let mut out = Text::with_capacity(ANSWER_BYTES, arena);
         out.push_str(r#"{"apiVersion":"#);
         write::string(&mut out, api_version);
         out.push_str(r#","kind":""#);
