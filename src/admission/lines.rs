@@ -7,14 +7,17 @@ use super::{ImageOutcome, ObservedOutcome};
 use crate::arena::{Text, join};
 use crate::mapping::RuleId;
 
-/// What most lists fit in; a longer one is moved while it grows.
-const LIST_BYTES: usize = 2_048;
+/// What most images take of a list beside their texts.
+const IMAGE_BYTES: usize = 192;
 
 /// The decisions on images as a JSON list of objects, in order: `field`, `old`,
 /// `new` if it changes, `rule` if one decided, `reason`, and as `observed` what
 /// a map in Observe would have done.
 pub fn images_in_json<'a>(images: &[ImageOutcome<'_>], arena: &'a Bump) -> &'a str {
-    let mut out = Text::with_capacity(LIST_BYTES, arena);
+    let bytes = |image: &ImageOutcome<'_>| {
+        IMAGE_BYTES + image.field.len() + image.old.len() + image.new.unwrap_or_default().len()
+    };
+    let mut out = Text::with_capacity(images.iter().map(bytes).sum(), arena);
     list(&mut out, "[]", images, image);
     out.into_str()
 }

@@ -7,8 +7,8 @@ use super::json::Reader;
 use super::write;
 use crate::arena::Text;
 
-/// What most tables fit in as a text; a longer one is moved while it grows.
-const TEXT_BYTES: usize = 256;
+/// What an entry of a text has beside key and value.
+const MARKS_BYTES: usize = r#""":"","#.len();
 
 /// A table in the order of its keys, none of which is there twice.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,7 +60,9 @@ impl<'r> Originals<'r> {
 
     /// The table as a JSON text.
     pub(super) fn encode(&self, arena: &'r Bump) -> &'r str {
-        let mut text = Text::with_capacity(TEXT_BYTES, arena);
+        let entries = self.entries.iter();
+        let bytes = entries.map(|(key, original)| key.len() + original.len() + MARKS_BYTES);
+        let mut text = Text::with_capacity("{}".len() + bytes.sum::<usize>(), arena);
         write::object(&mut text, self.entries.iter().copied());
         text.into_str()
     }
