@@ -14,7 +14,7 @@ use super::counters::{HandshakeFailure, Limit, add, count};
 use super::http::{self, After, CONTINUE, Head};
 use super::seats::Seat;
 use super::socket::Socket;
-use super::stream::{RECORD_BYTES, Stream};
+use super::stream::Stream;
 
 /// Serves the connection that has this seat until it ends.
 pub(super) fn serve(shared: &Shared, seat: &Seat) {
@@ -23,8 +23,7 @@ pub(super) fn serve(shared: &Shared, seat: &Seat) {
         Ok(stream) => stream,
         Err(error) => return log::debug!("{}: connection not begun: {error}", shared.name),
     };
-    let mut buffer =
-        Buffer::new(shared.limits.head_bytes + RECORD_BYTES, Arc::clone(&shared.budget));
+    let mut buffer = Buffer::new(shared.limits.own_bytes(), Arc::clone(&shared.budget));
     if let Err(error) = stream.handshake(&mut buffer) {
         shared.counters.handshake_failed(HandshakeFailure::of(&error));
         log::debug!("{}: handshake failed: {error}", shared.name);

@@ -7,6 +7,9 @@ use rustix::process::{Resource, getrlimit};
 
 /// Most header fields of a request; the API server sends about eight.
 pub const HEADERS_MAX: usize = 64;
+/// Bytes that TLS reads at once: a record of the largest size, 16 KiB of data
+/// with its header and what encryption may add (RFC 8446, section 5.2).
+pub const RECORD_BYTES: usize = 16 * 1024 + 5 + 256;
 /// Descriptors kept for everything that is no connection: listeners, files,
 /// the connections to the API server, the standard streams.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -73,6 +76,12 @@ impl Limits {
     /// bodies, from a few clients.
     pub const fn operations() -> Self {
         Self { body_bytes: 0, in_flight_bytes: 0, connections: 32, ..Self::admission() }
+    }
+
+    /// Bytes of data that a connection may hold beside [`Self::in_flight_bytes`]:
+    /// a head, and what came in one record with it.
+    pub const fn own_bytes(&self) -> usize {
+        self.head_bytes + RECORD_BYTES
     }
 }
 

@@ -5,20 +5,16 @@ use std::time::Duration;
 
 use super::Transport;
 use super::buffer::Buffer;
+use super::limits::RECORD_BYTES;
 use super::session::{Progress, Session};
 use super::socket::Socket;
-
-/// Bytes read at once: a TLS record of the largest size, 16 KiB of data with
-/// its header and what encryption may add (RFC 8446, section 5.2).
-pub(super) const RECORD_BYTES: usize = 16 * 1024 + 5 + 256;
-/// Bytes of a handshake message that comes in several records, at most; more
-/// rustls does not join.
-const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 
 /// The stream of a connection.
 pub(super) struct Stream {
     socket: Socket,
-    /// What has come and is not yet a whole record.
+    /// What has come and is not yet a whole record, or not a whole message of
+    /// a handshake. Never longer than a record: nobody is known yet who sends
+    /// it, and no budget bounds it. Clients' messages have less than 4 KiB.
     incoming: Vec<u8>,
     session: Option<Box<Session>>,
     /// The peer has said that it sends no more, perhaps right behind a request.
@@ -114,6 +110,7 @@ impl Stream {
 
     /// Half-closes and hears the peer out until the deadline.
     pub(super) fn linger(&mut self) {
+        self.incoming.clear();
         self.incoming.reserve_exact(RECORD_BYTES);
         self.socket.linger(&mut self.incoming);
     }
@@ -127,11 +124,12 @@ impl Stream {
     }
 
     fn read(&mut self) -> io::Result<()> {
-        if self.incoming.len() == self.incoming.capacity() {
-            if self.incoming.len() > HANDSHAKE_BYTES_MAX {
+        let come = self.incoming.len();
+        if come == self.incoming.capacity() {
+            if come >= RECORD_BYTES {
                 return Err(ErrorKind::InvalidData.into());
             }
-            self.incoming.reserve_exact(RECORD_BYTES);
+            self.incoming.reserve_exact(RECORD_BYTES - come);
         }
         self.socket.receive(&mut self.incoming)
     }

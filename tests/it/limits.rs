@@ -16,7 +16,7 @@ use detour::rules::merge::{NAMESPACE_MAPS_MAX, NAMESPACE_PATTERNS_MAX, PATTERNS_
 use detour::rules::pattern::{COMPILED_BYTES_MAX, REGEX_BYTES_MAX};
 use detour::rules::{ITEMS_MAX, RULES_PER_DOCUMENT_MAX, TEXT_BYTES_MAX};
 use detour::server::Limits;
-use detour::server::limits::{HEADERS_MAX, check_descriptors};
+use detour::server::limits::{HEADERS_MAX, RECORD_BYTES, check_descriptors};
 use detour::server::probe::Timing;
 use detour::sources::file::FILE_BYTES_MAX;
 use detour::sources::harbor::HarborLimits;
@@ -81,6 +81,16 @@ fn admission() -> Vec<(&'static str, String, &'static str)> {
             "bodies of all requests at once",
             bytes(limits.in_flight_bytes),
             "503 with `Retry-After: 1`",
+        ),
+        (
+            "unfinished record of a connection, or message of its handshake",
+            bytes(RECORD_BYTES),
+            "the connection is closed",
+        ),
+        (
+            "all that connections have read, beside those bodies",
+            bytes(DEFAULT_MAX_CONNECTIONS * (limits.own_bytes() + RECORD_BYTES)),
+            "by the limits above",
         ),
         ("levels of JSON", count(127), "400"),
         (

@@ -220,6 +220,26 @@ fn a_client_hello_of_16_mb_is_not_awaited() {
 }
 
 #[test]
+fn a_message_longer_than_a_record_is_not_awaited() {
+    let fixture = start(Limits { handshake: GUARD * 100, request: GUARD * 100, ..LIMITS });
+    // A length of 60,000, of which a third comes.
+    let begin = [1, 0, 0xea, 0x60];
+    let fragments = [&begin, &[3; 10_000][..], &[3; 10_000]];
+    let mut stream = connect(fixture.server.address());
+    for content in fragments {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let header = [HANDSHAKE, 3, 1, length[0], length[1]];
+        stream.write_all(&[&header, content].concat()).unwrap();
+    }
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    fixture.connect_and_ask("/echo");
+    let mut forger = Forger::connect(&fixture);
+    let flood: Vec<u8> =
+        fragments.iter().flat_map(|content| forger.record(content, HANDSHAKE)).collect();
+    fixture.cuts(&mut forger.socket, &flood);
+}
+
+#[test]
 fn floods_before_the_handshake_end_the_connection() {
     let limits = Limits { handshake: Duration::from_millis(500), ..LIMITS };
     let fixture = start(limits);
