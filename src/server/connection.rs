@@ -66,7 +66,7 @@ impl Connection<'_> {
         // A broken session has sent its alert, and what it was about to read is
         // gone: rustls panics when it is asked again.
         if end != Some(ErrorKind::InvalidData) {
-            self.stream.close_notify(&mut self.buffer);
+            self.stream.close_notify(&mut self.buffer, end.is_none());
         }
         // A body is not held in memory while its sender is heard out.
         drop(self.buffer);

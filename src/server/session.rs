@@ -73,14 +73,21 @@ impl Session {
         self.advance(incoming, buffer, socket, &Goal::Send(data)).map(drop)
     }
 
-    /// Tells the peer that no more will be sent; does not wait for its word.
+    /// Tells the peer that no more will be sent; does not wait for its word,
+    /// nor, unless `patient`, until it has taken what was sent before.
     pub(super) fn close(
         &mut self,
         incoming: &mut Vec<u8>,
         buffer: &mut Buffer,
         socket: &Socket,
+        patient: bool,
     ) -> io::Result<()> {
-        self.advance(incoming, buffer, socket, &Goal::Close).map(drop)
+        self.advance(incoming, buffer, socket, &Goal::Close)?;
+        if patient {
+            return self.outgoing.send(socket);
+        }
+        self.outgoing.send_at_once(socket);
+        Ok(())
     }
 
     /// Gives back the memory that only a request needs.
@@ -128,13 +135,13 @@ impl Session {
                                 outgoing.send(socket)?;
                             }
                         }
+                        // The caller sends it.
                         Goal::Close => {
                             outgoing.append(|room| {
                                 traffic.queue_close_notify(room).map_err(Lacking::from)
                             })?;
                         }
                     }
-                    outgoing.send(socket)?;
                     Some(Progress::Open)
                 }
                 Ok(ConnectionState::BlockedHandshake) => Some(Progress::Handshaking),
@@ -154,20 +161,21 @@ impl Session {
             }
         };
         incoming.clear();
-        // A time-out would say that the session may go on.
-        self.send_alert(socket).ok();
+        self.send_alert(socket);
         Err(invalid(fault))
     }
 
     /// Sends what rustls made of a fault, and asks it for nothing else: it may
     /// still look for records that are gone.
-    fn send_alert(&mut self, socket: &Socket) -> io::Result<()> {
+    fn send_alert(&mut self, socket: &Socket) {
         while self.connection.wants_write() {
             let state = self.connection.process_tls_records(&mut []).state;
             let Ok(ConnectionState::EncodeTlsData(mut data)) = state else { break };
-            self.outgoing.append(|room| data.encode(room).map_err(Lacking::from))?;
+            if self.outgoing.append(|room| data.encode(room).map_err(Lacking::from)).is_err() {
+                break;
+            }
         }
-        self.outgoing.send(socket)
+        self.outgoing.send_at_once(socket);
     }
 }
 
@@ -200,6 +208,11 @@ impl Outgoing {
     fn send(&mut self, socket: &Socket) -> io::Result<()> {
         let used = std::mem::take(&mut self.used);
         socket.send(&self.bytes[..used])
+    }
+
+    fn send_at_once(&mut self, socket: &Socket) {
+        let used = std::mem::take(&mut self.used);
+        socket.send_at_once(&self.bytes[..used]);
     }
 }
 

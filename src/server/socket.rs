@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::limits::Limits;
 
@@ -54,6 +54,12 @@ impl Socket {
             bytes = &bytes[sent..];
         }
         Ok(())
+    }
+
+    /// Sends all of `bytes` that the system takes without waiting.
+    pub(super) fn send_at_once(&self, bytes: &[u8]) {
+        // Whoever is sent this is told that the connection ends, which it does.
+        send(&*self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok();
     }
 
     /// Waits until something has come, in one system call however long.

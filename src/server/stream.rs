@@ -100,11 +100,12 @@ impl Stream {
         }
     }
 
-    /// Tells the peer that no more will be sent; does not wait for its word.
-    pub(super) fn close_notify(&mut self, buffer: &mut Buffer) {
+    /// Tells the peer that no more will be sent; does not wait for its word,
+    /// nor, unless `patient`, until it has taken what was sent before.
+    pub(super) fn close_notify(&mut self, buffer: &mut Buffer, patient: bool) {
         if let Some(session) = &mut self.session {
             // The connection ends either way.
-            session.close(&mut self.incoming, buffer, &self.socket).ok();
+            session.close(&mut self.incoming, buffer, &self.socket, patient).ok();
         }
     }
 
@@ -132,5 +133,87 @@ impl Stream {
             self.incoming.reserve_exact(RECORD_BYTES - come);
         }
         self.socket.receive(&mut self.incoming)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::tls::own_client_config;
+    use crate::server::{
+        Answer, Head, Limits, Service, Shared, Status, TlsSlot, connection, served,
+    };
+    use bumpalo::Bump;
+    use rustls::ClientConnection;
+    use rustls_pki_types::{PrivatePkcs8KeyDer, ServerName};
+    use std::io::Write;
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Instant;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    struct Refusing;
+
+    impl Service for Refusing {
+        fn check(&self, _: &Head<'_>) -> Result<(), Answer> {
+            Ok(())
+        }
+
+        fn answer(&self, _: &Head<'_>, _: &[u8], _: &Bump) -> Answer {
+            Answer::refusal(Status::ServiceUnavailable)
+        }
+
+        fn panicked(&self, _: &Head<'_>, _: &[u8]) -> Answer {
+            Answer::refusal(Status::InternalServerError)
+        }
+    }
+
+    fn certified() -> Arc<TlsSlot> {
+        let slot = Arc::new(TlsSlot::empty());
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(pair.signing_key.serialize_der());
+        slot.set(served(vec![pair.cert.der().clone()], key.into()).unwrap());
+        slot
+    }
+
+    /// How long a connection goes on after this has come to it, where its peer
+    /// has read nothing since the handshake.
+    fn time_to_leave(begin: impl FnOnce(&TcpStream, &mut TcpStream)) -> Duration {
+        let slot = certified();
+        let limits = Limits { request: MINUTE, farewell: MINUTE, ..Limits::admission() };
+        let transport = Transport::Tls(Arc::clone(&slot));
+        let shared = Shared::new("test", transport, limits, Arc::new(Refusing));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let seat = shared.seats.take(listener.accept().unwrap().0, || {}).unwrap();
+        thread::scope(|scope| {
+            let serving = scope.spawn(|| connection::serve(&shared, &seat));
+            let config = Arc::new(own_client_config(&slot).unwrap());
+            let name = ServerName::try_from("localhost").unwrap();
+            let mut session = ClientConnection::new(config, name).unwrap();
+            session.complete_io(&mut client).unwrap();
+            // Until the kernel takes nothing for a tick.
+            let mut server: &TcpStream = seat.stream();
+            for bytes in [&[0; 4096][..], &[0]] {
+                while server.write(bytes).is_ok() {}
+            }
+            let begun = Instant::now();
+            begin(seat.stream(), &mut client);
+            serving.join().unwrap();
+            begun.elapsed()
+        })
+    }
+
+    #[test]
+    fn no_goodbye_waits_for_a_peer_that_does_not_read() {
+        let evicted = time_to_leave(|server, _| server.shutdown(Shutdown::Read).unwrap());
+        assert!(evicted < MINUTE / 2, "{evicted:?}");
+        let broken = time_to_leave(|_, client| {
+            client.write_all(&[0; 100]).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+        });
+        assert!(broken < MINUTE / 2, "{broken:?}");
     }
 }
