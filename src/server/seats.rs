@@ -18,6 +18,11 @@ const REUSE: Duration = Duration::from_secs(1);
 /// burst the answers to others make room meanwhile, and lose nothing.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// How long an evicted connection may take to leave, or to see that a request
+/// came just before. Then it is cut: whatever it waits for, a newcomer waits
+/// for it.
+const GOODBYE: Duration = Duration::from_millis(500);
+
 /// What a connection is doing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -26,8 +31,8 @@ enum Phase {
     /// Reading a request, or answering it. Never evicted; `last` when the
     /// request came just before an eviction or a dismissal.
     Busy { last: bool, since: Instant },
-    /// Evicted or dismissed; its thread is about to notice.
-    Leaving,
+    /// Evicted or dismissed then; its thread is about to notice.
+    Leaving { since: Instant },
 }
 
 /// All places of one server.
@@ -84,7 +89,7 @@ impl Seats {
     pub(super) fn hang(&self, time: Duration) -> bool {
         let hangs = |place: &Arc<Place>| match *lock(&place.phase) {
             Phase::Busy { since, .. } => since.elapsed() > time,
-            Phase::Idle { .. } | Phase::Leaving => false,
+            Phase::Idle { .. } | Phase::Leaving { .. } => false,
         };
         let taken = lock(&self.taken);
         taken.len() >= self.limit && taken.iter().all(hangs)
@@ -170,7 +175,7 @@ impl Seats {
 /// False when there is none, or one evicted before has not left yet.
 fn evict_longest_idle(taken: &[Arc<Place>], now: Instant, spares_valued: bool) -> bool {
     let phases = || taken.iter().map(|place| *lock(&place.phase));
-    if phases().any(|phase| phase == Phase::Leaving) {
+    if taken.iter().any(|place| place.is_leaving(now)) {
         return false;
     }
     let idle = taken.iter().zip(phases()).filter_map(|(place, phase)| match phase {
@@ -190,11 +195,22 @@ impl Place {
         let mut phase = lock(&self.phase);
         let leaves = condition(*phase);
         if leaves {
-            *phase = Phase::Leaving;
+            *phase = Phase::Leaving { since: Instant::now() };
             // Fails when the peer has already gone.
             self.stream.shutdown(Shutdown::Read).ok();
         }
         leaves
+    }
+
+    /// Whether it was told to leave; cuts it when that was long ago.
+    fn is_leaving(&self, now: Instant) -> bool {
+        // Held until it is cut: its thread must not begin a request meanwhile.
+        let phase = lock(&self.phase);
+        let Phase::Leaving { since } = *phase else { return false };
+        if now > since + GOODBYE {
+            self.stream.shutdown(Shutdown::Both).ok();
+        }
+        true
     }
 }
 
@@ -207,7 +223,8 @@ impl Seat {
     /// A request has begun to come in: it will be answered.
     pub(super) fn begin(&self) {
         let mut phase = lock(&self.place.phase);
-        *phase = Phase::Busy { last: *phase == Phase::Leaving, since: Instant::now() };
+        let last = matches!(*phase, Phase::Leaving { .. });
+        *phase = Phase::Busy { last, since: Instant::now() };
     }
 
     /// Whether the connection should end with the answer to this request.
@@ -272,6 +289,25 @@ mod tests {
                 assert!(newcomer.join().unwrap());
             });
         }
+    }
+
+    #[test]
+    fn an_evicted_connection_that_is_stuck_is_cut() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let connect = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let client = connect();
+        let seats = Arc::new(Seats::new(1, GRACE * 100));
+        let seat = seats.take(listener.accept().unwrap().0, || {}).unwrap();
+        seat.rest(false);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut stuck: &TcpStream = seat.stream();
+                while stuck.write_all(&[0; 4096]).is_ok() {}
+            });
+            let has_place = seats.take(connect(), || {}).is_some();
+            drop(client);
+            assert!(has_place);
+        });
     }
 
     #[test]
