@@ -51,6 +51,17 @@ fn bind_with<T>(
     Err(ServerError::Bind { address, source })
 }
 
+/// Where this machine reaches a socket that listens on `address`.
+pub(super) fn reached_at(address: SocketAddr) -> Vec<SocketAddr> {
+    let at = |ip| SocketAddr::new(ip, address.port());
+    match address.ip().is_unspecified() {
+        false => vec![address],
+        true if address.is_ipv4() => vec![at(Ipv4Addr::LOCALHOST.into())],
+        // Either may be missing on a machine.
+        true => vec![at(Ipv6Addr::LOCALHOST.into()), at(Ipv4Addr::LOCALHOST.into())],
+    }
+}
+
 /// Lets [`BACKLOG`] clients wait to be accepted.
 pub(super) fn prepare(listener: &TcpListener) -> io::Result<()> {
     Ok(listen(listener, BACKLOG)?)
@@ -165,5 +176,15 @@ mod tests {
         assert_eq!(without_ipv6("[::]:8443", taken), Err(taken));
         let refused = ErrorKind::Unsupported;
         assert_eq!(without_ipv6("[::1]:8443", refused), Err(refused));
+    }
+
+    #[test]
+    fn what_listens_everywhere_is_reached_on_loopback() {
+        let at = |address: &str| -> Vec<String> {
+            reached_at(address.parse().unwrap()).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(at("[::]:8443"), ["[::1]:8443", "127.0.0.1:8443"]);
+        assert_eq!(at("0.0.0.0:8443"), ["127.0.0.1:8443"]);
+        assert_eq!(at("192.0.2.1:8443"), ["192.0.2.1:8443"]);
     }
 }

@@ -9,6 +9,8 @@
 mod answer;
 mod buffer;
 mod connection;
+#[cfg(test)]
+mod fixtures;
 pub mod http;
 mod life;
 pub mod limits;

@@ -4,9 +4,9 @@
 //! Nobody else can come from there: the address is one of this machine, and
 //! bound. A secret in the request would be read only after a place was given.
 
+use std::mem;
 use std::net::SocketAddr;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How far the connection that the probe announced has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,14 +21,19 @@ pub(super) enum Stage {
     Served,
 }
 
+impl Stage {
+    pub(super) fn is_announced(self) -> bool {
+        matches!(self, Self::Announced(_))
+    }
+}
+
 pub(super) struct Reservation {
     stage: Mutex<Stage>,
-    changed: Condvar,
 }
 
 impl Reservation {
     pub(super) fn new() -> Self {
-        Self { stage: Mutex::new(Stage::None), changed: Condvar::new() }
+        Self { stage: Mutex::new(Stage::None) }
     }
 
     /// Keeps the place for a connection from `local`, a bound address.
@@ -36,9 +41,9 @@ impl Reservation {
         *self.lock() = Stage::Announced(local);
     }
 
-    /// Keeps no place any more.
-    pub(super) fn withdraw(&self) {
-        *self.lock() = Stage::None;
+    /// Keeps no place any more, and tells how far the connection has come.
+    pub(super) fn withdraw(&self) -> Stage {
+        mem::replace(&mut *self.lock(), Stage::None)
     }
 
     /// Whether a connection from `peer` is the one that was announced. It is
@@ -54,7 +59,6 @@ impl Reservation {
         };
         if is_it {
             *stage = Stage::Accepted;
-            self.changed.notify_all();
         }
         is_it
     }
@@ -62,18 +66,6 @@ impl Reservation {
     /// The connection that was claimed has a thread.
     pub(super) fn serve(&self) {
         *self.lock() = Stage::Served;
-    }
-
-    pub(super) fn stage(&self) -> Stage {
-        *self.lock()
-    }
-
-    /// Waits until the connection is accepted; false after `limit`.
-    pub(super) fn wait(&self, limit: Duration) -> bool {
-        let is_announced = |stage: &mut Stage| matches!(stage, Stage::Announced(_));
-        let waited = self.changed.wait_timeout_while(self.lock(), limit, is_announced);
-        let (mut stage, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        !is_announced(&mut stage)
     }
 
     fn lock(&self) -> MutexGuard<'_, Stage> {
@@ -97,12 +89,11 @@ mod tests {
         reservation.announce(own);
         assert!(!reservation.claim(address("127.0.0.1:40001")));
         assert!(!reservation.claim(address("10.0.0.1:40000")));
-        assert!(!reservation.wait(Duration::ZERO));
         assert!(reservation.claim(address("[::ffff:127.0.0.1]:40000")));
-        assert!(reservation.wait(Duration::ZERO));
         assert!(!reservation.claim(own), "once");
+        assert_eq!(reservation.withdraw(), Stage::Accepted);
         reservation.announce(own);
-        reservation.withdraw();
+        assert_eq!(reservation.withdraw(), Stage::Announced(own));
         assert!(!reservation.claim(own));
     }
 }

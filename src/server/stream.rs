@@ -139,13 +139,11 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::fixtures::{Refusing, certified};
     use crate::server::tls::own_client_config;
-    use crate::server::{
-        Answer, Head, Limits, Service, Shared, Status, TlsSlot, connection, served,
-    };
-    use bumpalo::Bump;
+    use crate::server::{Limits, Shared, connection};
     use rustls::ClientConnection;
-    use rustls_pki_types::{PrivatePkcs8KeyDer, ServerName};
+    use rustls_pki_types::ServerName;
     use std::io::Write;
     use std::net::{Shutdown, TcpListener, TcpStream};
     use std::sync::Arc;
@@ -153,30 +151,6 @@ mod tests {
     use std::time::Instant;
 
     const MINUTE: Duration = Duration::from_secs(60);
-
-    struct Refusing;
-
-    impl Service for Refusing {
-        fn check(&self, _: &Head<'_>) -> Result<(), Answer> {
-            Ok(())
-        }
-
-        fn answer(&self, _: &Head<'_>, _: &[u8], _: &Bump) -> Answer {
-            Answer::refusal(Status::ServiceUnavailable)
-        }
-
-        fn panicked(&self, _: &Head<'_>, _: &[u8]) -> Answer {
-            Answer::refusal(Status::InternalServerError)
-        }
-    }
-
-    fn certified() -> Arc<TlsSlot> {
-        let slot = Arc::new(TlsSlot::empty());
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivatePkcs8KeyDer::from(pair.signing_key.serialize_der());
-        slot.set(served(vec![pair.cert.der().clone()], key.into()).unwrap());
-        slot
-    }
 
     /// How long a connection goes on after this has come to it, where its peer
     /// has read nothing since the handshake.

@@ -108,7 +108,8 @@ fn admission() -> Vec<(&'static str, String, &'static str)> {
         ("reading a request", seconds(limits.request), "the connection is closed"),
         ("sending an answer", seconds(limits.request), "the connection is closed"),
         ("between two requests", seconds(limits.idle), "the connection is closed"),
-        ("silence of its own probe", seconds(probing.silence), "`/livez` fails"),
+        ("a probe of its own port", seconds(probing.deadline), "it failed"),
+        ("time without one that succeeds", seconds(probing.silence), "`/livez` fails"),
         ("drain after SIGTERM, by `--drain`", drain, "what is left is cut"),
         ("containers and volumes of an object", count(IMAGES_MAX), "they are left as they are"),
         (
