@@ -114,11 +114,14 @@ fn admit(
         });
     }
     count(&shared.counters.accepted);
-    let Some(seat) = shared.seats.take(stream, || count(&shared.counters.evicted)) else {
-        count(&shared.counters.turned_away);
-        return Ok(());
-    };
-    start(shared, move |shared| connection::serve(shared, &seat))
+    match shared.seats.take(stream, || count(&shared.counters.evicted)) {
+        Ok(seat) => start(shared, move |shared| connection::serve(shared, &seat)),
+        // Counted before it is closed: the probe may be behind it.
+        Err(_stream) => {
+            count(&shared.counters.turned_away);
+            Ok(())
+        }
+    }
 }
 
 /// Serves a connection on a thread of its own, which may end as it likes.

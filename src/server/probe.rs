@@ -131,7 +131,7 @@ impl Probe {
         let now = self.happened();
         // One of them may be the probe: where something stands between, such as
         // the proxy of a service mesh, it comes from elsewhere, like anybody.
-        let others = now.accepted > before.accepted + 1;
+        let others = now.accepted > before.accepted + 1 || now.turned_away > before.turned_away;
         match (error, stage) {
             // There is no thread for it.
             (_, Stage::Accepted) => true,
@@ -194,16 +194,17 @@ impl Probe {
     }
 
     fn happened(&self) -> Happened {
-        let Counters { accepted, sent_bytes, .. } = &self.shared.counters;
-        let [accepted, sent_bytes] =
-            [accepted, sent_bytes].map(|counter| counter.load(Ordering::Relaxed));
-        Happened { accepted, sent_bytes }
+        let Counters { accepted, turned_away, sent_bytes, .. } = &self.shared.counters;
+        let [accepted, turned_away, sent_bytes] =
+            [accepted, turned_away, sent_bytes].map(|counter| counter.load(Ordering::Relaxed));
+        Happened { accepted, turned_away, sent_bytes }
     }
 }
 
 /// What a server did so far.
 struct Happened {
     accepted: u64,
+    turned_away: u64,
     sent_bytes: u64,
 }
 
@@ -291,6 +292,22 @@ mod tests {
             assert_eq!(probe.turn().unwrap(), Sign::Answered);
             assert_eq!(server.counters().accepted.load(Ordering::Relaxed), turn);
         }
+    }
+
+    #[test]
+    fn turned_away_behind_a_proxy_is_no_death() {
+        let newcomer = Duration::from_millis(100);
+        let limits = Limits { connections: 1, newcomer, ..Limits::admission() };
+        let (server, probe) = probed(limits, Duration::from_secs(8), |server| vec![proxy(server)]);
+        let stream = TcpStream::connect(server.address).unwrap();
+        let config = Arc::new(own_client_config(&probe.slot).unwrap());
+        let session = ClientConnection::new(config, ServerName::from(server.address.ip()));
+        let mut busy = StreamOwned::new(session.unwrap(), stream);
+        busy.write_all(b"GET").unwrap();
+        while server.busy_connections() == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(probe.turn().unwrap(), Sign::Busy);
     }
 
     #[test]

@@ -129,15 +129,21 @@ impl Seats {
 
     /// A place for `stream`, if need be by evicting the longest idle one of
     /// those whose last request was of no value, else of all. Calls `evicted`
-    /// for each. `None` when all were busy for as long as a newcomer waits.
-    /// One thread only may take places.
-    pub(super) fn take(self: &Arc<Self>, stream: TcpStream, evicted: impl FnMut()) -> Option<Seat> {
+    /// for each. One thread only may take places.
+    ///
+    /// # Errors
+    /// The stream, when all were busy for as long as a newcomer waits.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        evicted: impl FnMut(),
+    ) -> Result<Seat, TcpStream> {
         let free = self.wait_for_place(evicted);
         self.wanted.store(false, Ordering::Relaxed);
-        let mut taken = free?;
+        let Some(mut taken) = free else { return Err(stream) };
         let place = self.place(stream);
         taken.push(Arc::clone(&place));
-        Some(Seat { seats: Arc::clone(self), place })
+        Ok(Seat { seats: Arc::clone(self), place })
     }
 
     fn wait_for_place(&self, mut evicted: impl FnMut()) -> Option<MutexGuard<'_, Places>> {
@@ -280,7 +286,7 @@ mod tests {
             let start = Instant::now();
             thread::scope(|scope| {
                 let stream = connect();
-                let newcomer = scope.spawn(|| seats.take(stream, || {}).is_some());
+                let newcomer = scope.spawn(|| seats.take(stream, || {}).is_ok());
                 let mut last = [0];
                 let mut leaving: &TcpStream = seat.as_ref().unwrap().stream();
                 assert_eq!(leaving.read(&mut last).unwrap(), 0, "it is evicted");
@@ -304,7 +310,7 @@ mod tests {
                 let mut stuck: &TcpStream = seat.stream();
                 while stuck.write_all(&[0; 4096]).is_ok() {}
             });
-            let has_place = seats.take(connect(), || {}).is_some();
+            let has_place = seats.take(connect(), || {}).is_ok();
             drop(client);
             assert!(has_place);
         });
