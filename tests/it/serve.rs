@@ -61,9 +61,18 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(rules: &str, more: &[&str]) -> Self {
+        Self::start_with(rules, more, |command| command)
+    }
+
+    pub(crate) fn start_with(
+        rules: &str,
+        more: &[&str],
+        change: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
         let directory = Directory::new(rules);
         let tls = ["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key", "--rules=rules.yaml"];
-        let mut process = directory.command(&[&tls, more].concat()).spawn().unwrap();
+        let mut command = directory.command(&[&tls, more].concat());
+        let mut process = change(&mut command).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut log = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap());
         let line: Value =
@@ -127,12 +136,16 @@ pub(crate) fn get(client: &mut Client, path: &str) -> Response {
     client.receive()
 }
 
-pub(crate) fn post(client: &mut Client, body: &str) -> Response {
+pub(crate) fn posting(body: &str) -> String {
     let bytes = body.len();
-    client.send(format!(
+    format!(
         "POST /mutate?timeout=5s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
          Content-Length: {bytes}\r\n\r\n{body}"
-    ));
+    )
+}
+
+pub(crate) fn post(client: &mut Client, body: &str) -> Response {
+    client.send(posting(body));
     client.receive()
 }
 
