@@ -8,8 +8,8 @@ use std::thread;
 use rustix::process::Signal;
 use rustls::StreamOwned;
 
-use crate::serve::{REVIEW, RULES, Running, post};
-use crate::server::{Client, client_config, client_stream, connect_tls};
+use crate::serve::{REVIEW, RULES, Running, post, posting};
+use crate::server::{Client, Response, client_config, client_stream, connect, connect_tls};
 
 const CLIENTS: usize = 6;
 /// Requests of each client, on connections of their own, after the signal.
@@ -17,7 +17,10 @@ const LAST: usize = 10;
 
 /// Answered, whole, by a connection that goes on or says that it ends.
 fn answered(client: &mut Client) -> bool {
-    let answer = post(client, REVIEW);
+    closes(&post(client, REVIEW))
+}
+
+fn closes(answer: &Response) -> bool {
     assert_eq!(answer.status, 200);
     assert!(answer.body.contains("\"allowed\":true"), "{}", answer.body);
     answer.closes()
@@ -70,5 +73,37 @@ fn a_handshake_that_the_signal_meets_is_finished_and_its_request_answered() {
     let mut half = Client { stream: Box::new(StreamOwned::new(session, socket)) };
     assert!(answered(&mut half));
     assert!(answered(&mut silent));
+    assert!(running.process.wait().unwrap().success());
+}
+
+#[test]
+fn a_request_that_the_signal_meets_half_way_is_answered() {
+    let mut running = Running::start(RULES, &["--drain=3"]);
+    let request = posting(REVIEW);
+    let body = request.len() - REVIEW.len();
+    let mut halves = [10, body - 2, body, body + 1, request.len() - 1].map(|end| {
+        let mut client = running.connect();
+        client.send(&request[..end]);
+        (client, &request[end..])
+    });
+    let mut second = running.connect();
+    second.send([&request, &request[..body + 1]].concat());
+    assert!(!closes(&second.receive()));
+    let mut asking = running.connect();
+    asking.send(request[..body].replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"));
+    asking.stream.read_exact(&mut [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()]).unwrap();
+    // What never ends by itself holds nobody up.
+    let mut broken = connect(running.reach().0);
+    broken.write_all(&[22, 3, 1]).unwrap();
+    let mut unread = running.connect();
+    unread.send(request.repeat(3));
+    running.begin_drain();
+    let rests = halves.iter_mut().map(|(client, rest)| (client, *rest));
+    let others = [(&mut second, &request[body + 1..]), (&mut asking, &request[body..])];
+    for (client, rest) in rests.chain(others) {
+        client.send(rest);
+        assert!(closes(&client.receive()));
+        assert!(client.ends());
+    }
     assert!(running.process.wait().unwrap().success());
 }
