@@ -15,6 +15,7 @@ fn a_request_that_trickles_is_cut_at_its_deadline() {
     let sent = (0..bytes).take_while(|_| client.stream.write_all(b" ").is_ok()).count();
     assert!(sent < bytes, "all of it was taken");
     eventually("the connection is gone", || fixture.server.open_connections() == 0);
+    fixture.serves();
 }
 
 #[test]
@@ -31,15 +32,19 @@ fn a_head_that_trickles_is_cut_at_its_deadline() {
         }
         let hits = || fixture.server.counters().hits(Limit::RequestTime);
         eventually("it was counted", || hits() == 1);
-        fixture.connect_and_ask("/echo");
+        fixture.serves();
     }
 }
 
 #[test]
 fn a_request_that_stops_is_cut_at_its_deadline() {
-    let mut client = start(Limits { request: SHORT, ..LIMITS }).connect();
-    client.send("POST /echo HTTP/1.1\r\nHo");
-    assert!(client.ends());
+    let fixture = start(Limits { request: SHORT, ..LIMITS });
+    for begin in ["POST /echo HTTP/1.1\r\nHo".to_owned(), post_head("/echo", 3) + "ab"] {
+        let mut client = fixture.connect();
+        client.send(begin);
+        assert!(client.ends());
+        fixture.serves();
+    }
 }
 
 #[test]
@@ -78,6 +83,7 @@ fn a_handshake_that_does_not_come_is_cut() {
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
     let counters = fixture.server.counters();
     eventually("it was counted", || counters.handshake_failures(HandshakeFailure::Timeout) == 1);
+    fixture.serves();
 }
 
 #[test]
@@ -93,7 +99,7 @@ fn a_handshake_that_trickles_is_cut() {
     }
     let counters = fixture.server.counters();
     eventually("it was counted", || counters.handshake_failures(HandshakeFailure::Timeout) == 1);
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
 }
 
 #[test]
@@ -105,7 +111,7 @@ fn a_large_answer_that_nobody_reads_is_cut() {
         eventually("it came in", || fixture.server.busy_connections() == 1);
         eventually("the connection is gone", || fixture.server.open_connections() == 0);
         assert_eq!(fixture.server.counters().hits(Limit::RequestTime), 1);
-        fixture.connect_and_ask("/echo");
+        fixture.serves();
     }
 }
 
@@ -119,7 +125,7 @@ fn a_large_answer_that_is_read_slowly_is_cut() {
         read += 1;
     }
     assert!(read < LARGE, "all of it was sent");
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
 }
 
 #[test]
@@ -155,4 +161,5 @@ fn a_client_that_does_not_read_its_answers_is_cut() {
         assert!(Instant::now() < requests_end, "it is never cut");
     }
     eventually("the connection is gone", || fixture.server.open_connections() == 0);
+    fixture.serves();
 }

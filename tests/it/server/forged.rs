@@ -3,7 +3,7 @@
 use super::*;
 use ::ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustls::ConnectionTrafficSecrets;
-use rustls::version::TLS13;
+use rustls::version::{TLS12, TLS13};
 use std::sync::atomic::Ordering;
 
 /// Content types, RFC 8446, section 5.1.
@@ -47,8 +47,12 @@ struct Forger {
 
 impl Forger {
     fn connect(fixture: &Fixture) -> Self {
+        Self::with(fixture, &TLS13)
+    }
+
+    fn with(fixture: &Fixture, version: &'static SupportedProtocolVersion) -> Self {
         let certificate = fixture.certificate.as_deref().unwrap();
-        let mut config = client_config_for(certificate, &[&TLS13]);
+        let mut config = client_config_for(certificate, &[version]);
         config.enable_secret_extraction = true;
         let mut stream = client_stream(fixture.server.address(), config);
         stream.conn.complete_io(&mut stream.sock).unwrap();
@@ -64,6 +68,23 @@ impl Forger {
         let nonce = self.send.nonce();
         self.send.key.seal_in_place_append_tag(nonce, Aad::from(header), &mut inner).unwrap();
         [&header[..], &inner].concat()
+    }
+
+    /// A record of TLS 1.2 (RFC 5288).
+    fn old_record(&mut self, content: &[u8], kind: u8) -> Vec<u8> {
+        let Keys { key, mask, sequence } = &mut self.send;
+        let number = sequence.to_be_bytes();
+        *sequence += 1;
+        let nonce = [&mask[..4], &number].concat();
+        let nonce = Nonce::try_assume_unique_for_key(&nonce).unwrap();
+        let header = |bytes: usize| {
+            let bytes = u16::try_from(bytes).unwrap().to_be_bytes();
+            [kind, 3, 3, bytes[0], bytes[1]]
+        };
+        let authentic = [&number[..], &header(content.len())].concat();
+        let mut inner = content.to_vec();
+        key.seal_in_place_append_tag(nonce, Aad::from(authentic), &mut inner).unwrap();
+        [&header(number.len() + inner.len())[..], &number, &inner].concat()
     }
 
     fn put(&mut self, content: &[u8], kind: u8) {
@@ -126,7 +147,7 @@ fn a_record_that_is_too_long_ends_the_connection() {
     let mut forger = Forger::connect(&fixture);
     forger.socket.write_all(&[DATA, 3, 3, 0xff, 0xff]).unwrap();
     assert!(forger.ends_with_an_alert(), "not awaited: it is announced");
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
 }
 
 #[test]
@@ -137,7 +158,7 @@ fn a_record_that_was_changed_on_its_way_ends_the_connection() {
     record[20] ^= 1;
     forger.socket.write_all(&record).unwrap();
     assert!(forger.ends_with_an_alert());
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
 }
 
 #[test]
@@ -169,7 +190,7 @@ fn a_message_that_was_begun_may_stay_unfinished() {
     assert!(forger.ends_with_an_alert());
     eventually("it is cut", || fixture.server.open_connections() == 0);
     assert_eq!(fixture.server.counters().panics.load(Ordering::Relaxed), 0);
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
 }
 
 #[test]
@@ -179,7 +200,29 @@ fn another_handshake_within_the_first_ends_the_connection() {
     // A ClientHello of no bytes.
     forger.put(&[1, 0, 0, 0], HANDSHAKE);
     assert!(forger.ends_with_an_alert());
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
+}
+
+#[test]
+fn a_handshake_is_not_begun_anew() {
+    let fixture = start(LIMITS);
+    let mut forger = Forger::with(&fixture, &TLS12);
+    let config = client_config_for(fixture.certificate.as_deref().unwrap(), &[&TLS12]);
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut hello = Vec::new();
+    ClientConnection::new(Arc::new(config), name).unwrap().write_tls(&mut hello).unwrap();
+    let once = forger.old_record(&hello[5..], HANDSHAKE);
+    let then = forger.old_record(post_head("/echo", 0).as_bytes(), DATA);
+    forger.socket.write_all(&[once, then].concat()).unwrap();
+    for expected in [ALERT, DATA] {
+        let mut header = [0; 5];
+        forger.socket.read_exact(&mut header).unwrap();
+        assert_eq!(header[0], expected, "told that there is none, and answered");
+        let bytes = u16::from_be_bytes([header[3], header[4]]);
+        forger.socket.read_exact(&mut vec![0; bytes.into()]).unwrap();
+    }
+    let flood: Vec<u8> = (0..10).flat_map(|_| forger.old_record(&hello[5..], HANDSHAKE)).collect();
+    fixture.cuts(&mut forger.socket, &flood);
 }
 
 #[test]
@@ -206,7 +249,7 @@ fn what_is_no_handshake_is_refused_with_an_alert() {
         stream.read_to_end(&mut answer).unwrap();
         assert_eq!(answer.first(), Some(&ALERT), "{what}: {answer:?}");
         assert_eq!((answer.len(), answer[5]), (7, 2), "{what}: one fatal alert: {answer:?}");
-        fixture.connect_and_ask("/echo");
+        fixture.serves();
     }
 }
 
@@ -216,7 +259,7 @@ fn a_client_hello_of_16_mb_is_not_awaited() {
     let mut stream = connect(fixture.server.address());
     stream.write_all(&[HANDSHAKE, 3, 1, 0, 6, 1, 0xff, 0xff, 0xff, 3, 3]).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
 }
 
 #[test]
@@ -232,7 +275,7 @@ fn a_message_longer_than_a_record_is_not_awaited() {
         stream.write_all(&[&header, content].concat()).unwrap();
     }
     stream.read_to_end(&mut Vec::new()).unwrap();
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
     let mut forger = Forger::connect(&fixture);
     let flood: Vec<u8> =
         fragments.iter().flat_map(|content| forger.record(content, HANDSHAKE)).collect();
@@ -254,6 +297,6 @@ fn floods_before_the_handshake_end_the_connection() {
         while stream.write_all(&record.repeat(1000)).is_ok() {
             assert!(Instant::now() < sent_end, "{what}: it is never cut");
         }
-        fixture.connect_and_ask("/echo");
+        fixture.serves();
     }
 }

@@ -52,6 +52,7 @@ fn a_body_over_the_limit_is_refused_readably() {
         let response = client.post("/echo", &vec![b' '; LIMITS.body_bytes + 1]);
         assert_eq!(response.status, 413);
         assert!(response.closes());
+        fixture.serves();
     }
 }
 
@@ -65,6 +66,13 @@ fn bad_requests_are_refused_and_the_next_connection_is_served() {
         (post(""), 411),
         (post(chunks) + "0\r\n\r\n", 501),
         (post(&format!("Content-Length: 5\r\n{chunks}")) + "0\r\n\r\n", 400),
+        (post("tRANSFER-eNCODING: cHUNKED\r\n") + "0\r\n\r\n", 501),
+        (post("Transfer-Encoding: identity\r\n"), 501),
+        (post("Transfer-Encoding:\r\n"), 501),
+        (post("Transfer-Encoding: gzip, chunked\r\n") + "0\r\n\r\n", 501),
+        (post("Content-Length: 5\r\nTransfer-Encoding: identity\r\n") + "ab", 400),
+        (post("Content-Length: 0\r\nTransfer-Encoding : chunked\r\n"), 400),
+        (post("Content-Length: 0\r\nA: b\r\n\tTransfer-Encoding: chunked\r\n"), 400),
         (post("Content-Length: 1\r\nContent-Length: 2\r\n") + "ab", 400),
         (post("Content-Length: 1\r\nContent-Length: 1\r\n") + "a", 400),
         (post("Content-Length: 1, 1\r\n") + "a", 400),
@@ -72,6 +80,11 @@ fn bad_requests_are_refused_and_the_next_connection_is_served() {
         (post("Content-Length: -1\r\n"), 400),
         (post("Content-Length: 0x1\r\n") + "a", 400),
         (post("Content-Length: \r\n"), 400),
+        (post("Content-Length: 1 1\r\n") + "a", 400),
+        (post("Content-Length: ,1\r\n") + "a", 400),
+        (post("Content-Length: \"1\"\r\n") + "a", 400),
+        (post("Content-Length: 1\x0b\r\n") + "a", 400),
+        (post("Content-Length: 1\rA: b\r\n") + "a", 400),
         (post("Content-Length : 1\r\n") + "a", 400),
         (post("Content-Length: 1000000000000\r\n"), 413),
         (post("Content-Length: 99999999999999999999999\r\n"), 413),
@@ -103,7 +116,7 @@ fn bad_requests_are_refused_and_the_next_connection_is_served() {
         assert!(response.closes());
         assert!(client.ends(), "{request:?}");
         assert_eq!(refused.load(Ordering::Relaxed), number as u64 + 1);
-        assert_eq!(fixture.connect().post("/echo", b"ab").body, "POST /echo 2", "{request:?}");
+        fixture.serves();
     }
 }
 
@@ -115,6 +128,7 @@ fn a_body_is_not_awaited_that_is_refused() {
         client.send(post_head("/echo", bytes));
         assert_eq!(client.receive().status, 413, "not a byte of it has come");
         assert!(client.ends());
+        fixture.serves();
     }
 }
 
@@ -138,6 +152,35 @@ fn a_refused_request_that_is_whole_keeps_its_connection() {
     assert!(response.head.contains("\r\nAllow: POST\r\n"));
     assert!(!response.closes());
     assert_eq!(client.post("/echo", b"").status, 200);
+}
+
+#[test]
+fn a_body_is_never_taken_for_a_request() {
+    let fixture = start(LIMITS);
+    let mut client = fixture.connect();
+    let body = post_head("/smuggled", 0);
+    for method in ["GET", "DELETE", "POST"] {
+        // Zeros in front mean nothing.
+        let length = format!("Host: a\r\nContent-Length: 000{}\r\n\r\n", body.len());
+        client.send(format!("{method} /echo HTTP/1.1\r\n{length}{body}"));
+        let answer = client.receive();
+        assert!(method == "DELETE" || answer.body == format!("{method} /echo {}", body.len()));
+        assert_eq!(client.post("/next", b"").body, "POST /next 0", "{method}");
+    }
+}
+
+#[test]
+fn a_refused_request_among_others_ends_the_answers() {
+    let fixture = start(LIMITS);
+    let mut client = fixture.connect();
+    let refused = "POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let before = format!("{}ab{}", post_head("/1", 2), post_head("/2", 0));
+    client.send(format!("{before}{refused}{}", post_head("/smuggled", 0)));
+    assert_eq!(client.receive().body, "POST /1 2");
+    assert_eq!(client.receive().body, "POST /2 0");
+    assert_eq!(client.receive().status, 501);
+    assert!(client.ends());
+    fixture.serves();
 }
 
 #[test]
@@ -209,7 +252,7 @@ fn a_panic_is_answered_by_the_service_and_the_server_lives_on() {
     assert_eq!((response.status, response.body.as_str()), (200, "survived 3"));
     assert!(response.closes());
     assert!(client.ends());
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
 }
 
 #[test]

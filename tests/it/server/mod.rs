@@ -7,6 +7,7 @@ mod deadlines;
 mod drain;
 mod forged;
 mod framing;
+mod leaving;
 mod life;
 mod records;
 mod tls;
@@ -141,7 +142,16 @@ impl Fixture {
         // The server may have closed before all of it was written.
         let _ = socket.write_all(flood);
         eventually("it is cut", || self.server.open_connections() == 0);
-        self.connect_and_ask("/echo");
+        self.serves();
+    }
+
+    /// Whatever came before, the next well-formed request is answered within a
+    /// second.
+    fn serves(&self) {
+        let begin = Instant::now();
+        assert_eq!(self.connect().post("/echo", b"ab").body, "POST /echo 2");
+        let taken = begin.elapsed();
+        assert!(taken < Duration::from_secs(1), "{taken:?}");
     }
 
     /// Does a request, and waits until the server takes its connection for

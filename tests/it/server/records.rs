@@ -6,16 +6,16 @@ use rustls::version::{TLS12, TLS13};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 /// Bytes in a record at most, RFC 8446, section 5.1.
-const RECORD: usize = 16 * 1024;
+pub(super) const RECORD: usize = 16 * 1024;
 
 /// A client that decides what is a record, and what is sent together.
-struct Wire {
+pub(super) struct Wire {
     tls: ClientConnection,
-    socket: TcpStream,
+    pub(super) socket: TcpStream,
 }
 
 impl Wire {
-    fn connect(fixture: &Fixture, version: &'static SupportedProtocolVersion) -> Self {
+    pub(super) fn connect(fixture: &Fixture, version: &'static SupportedProtocolVersion) -> Self {
         let config = client_config_for(fixture.certificate.as_deref().unwrap(), &[version]);
         Self::with(fixture, config)
     }
@@ -30,7 +30,7 @@ impl Wire {
     }
 
     /// Encrypts `text` in records of `size`; a record is never split.
-    fn sealed(&mut self, text: &[u8], size: usize) -> Vec<u8> {
+    pub(super) fn sealed(&mut self, text: &[u8], size: usize) -> Vec<u8> {
         let mut wire = Vec::new();
         for record in text.chunks(size) {
             self.tls.writer().write_all(record).unwrap();
@@ -41,7 +41,7 @@ impl Wire {
         wire
     }
 
-    fn put(&mut self, wire: &[u8]) {
+    pub(super) fn put(&mut self, wire: &[u8]) {
         self.socket.write_all(wire).unwrap();
     }
 
@@ -68,7 +68,7 @@ impl Wire {
     }
 }
 
-fn request(path: &str, bytes: usize) -> Vec<u8> {
+pub(super) fn request(path: &str, bytes: usize) -> Vec<u8> {
     [post_head(path, bytes).into_bytes(), vec![b' '; bytes]].concat()
 }
 
@@ -156,7 +156,7 @@ fn a_handshake_may_come_a_byte_at_a_time() {
 }
 
 /// A client whose handshake ends with what is about to be written.
-fn unfinished(fixture: &Fixture) -> Wire {
+pub(super) fn unfinished(fixture: &Fixture) -> Wire {
     let config = client_config_for(fixture.certificate.as_deref().unwrap(), &[&TLS13]);
     let (mut tls, mut socket) = client_stream(fixture.server.address(), config).into_parts();
     let mut flight = Vec::new();
@@ -263,7 +263,7 @@ fn a_goodbye_within_a_request_ends_it_unanswered() {
             eventually("it is gone", || fixture.server.open_connections() == 0);
         }
     }
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
 }
 
 #[test]
@@ -281,4 +281,38 @@ fn a_large_client_hello_is_read() {
         wire.put(&sealed);
         assert_eq!(wire.bodies(1), ["POST /echo 3"]);
     }
+}
+
+#[test]
+fn a_client_hello_may_come_in_tiny_records() {
+    let fixture = start(LIMITS);
+    for version in VERSIONS {
+        for size in [1, 2] {
+            let config = client_config_for(fixture.certificate.as_deref().unwrap(), &[version]);
+            let mut stream = client_stream(fixture.server.address(), config);
+            let mut flight = Vec::new();
+            stream.conn.write_tls(&mut flight).unwrap();
+            for fragment in flight[5..].chunks(size) {
+                let header = [22, 3, 1, 0, u8::try_from(fragment.len()).unwrap()];
+                stream.sock.write_all(&[&header, fragment].concat()).unwrap();
+            }
+            let mut client = Client { stream: Box::new(stream) };
+            assert_eq!(client.post("/echo", b"").status, 200, "{version:?} {size}");
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_requests_may_come_in_one_go() {
+    let fixture = start(LIMITS);
+    let mut wire = Wire::connect(&fixture, &TLS13);
+    let many: Vec<u8> = (0..10_000).flat_map(|number| request(&format!("/{number}"), 0)).collect();
+    let sealed = wire.sealed(&many, RECORD);
+    let mut socket = wire.socket.try_clone().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(move || socket.write_all(&sealed).unwrap());
+        for (number, body) in wire.bodies(10_000).iter().enumerate() {
+            assert_eq!(*body, format!("POST /{number} 0"));
+        }
+    });
 }

@@ -52,7 +52,7 @@ fn plain_http_gets_an_alert_and_the_end() {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
     assert_eq!(bytes.first(), Some(&21), "the content type of an alert: {bytes:?}");
-    fixture.connect_and_ask("/echo");
+    fixture.serves();
 }
 
 #[test]
