@@ -83,11 +83,10 @@ impl Session {
         patient: bool,
     ) -> io::Result<()> {
         self.advance(incoming, buffer, socket, &Goal::Close)?;
-        if patient {
-            return self.outgoing.send(socket);
+        match patient {
+            true => self.outgoing.send(socket),
+            false => self.outgoing.send_at_once(socket),
         }
-        self.outgoing.send_at_once(socket);
-        Ok(())
     }
 
     /// Gives back the memory that only a request needs.
@@ -104,6 +103,7 @@ impl Session {
     ) -> io::Result<Progress> {
         let outgoing = &mut self.outgoing;
         let fault = loop {
+            let is_open = !self.connection.is_handshaking();
             let UnbufferedStatus { mut discard, state } =
                 self.connection.process_tls_records(incoming);
             let progress = match state {
@@ -120,7 +120,12 @@ impl Session {
                     None
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => {
-                    outgoing.send(socket)?;
+                    // Not by the deadline: it may be that of a short wait, and
+                    // who waited goes on with this session.
+                    match is_open {
+                        true => outgoing.send_at_once(socket)?,
+                        false => outgoing.send(socket)?,
+                    }
                     data.done();
                     None
                 }
@@ -175,7 +180,8 @@ impl Session {
                 break;
             }
         }
-        self.outgoing.send_at_once(socket);
+        // The connection ends either way.
+        self.outgoing.send_at_once(socket).ok();
     }
 }
 
@@ -210,9 +216,9 @@ impl Outgoing {
         socket.send(&self.bytes[..used])
     }
 
-    fn send_at_once(&mut self, socket: &Socket) {
+    fn send_at_once(&mut self, socket: &Socket) -> io::Result<()> {
         let used = std::mem::take(&mut self.used);
-        socket.send_at_once(&self.bytes[..used]);
+        socket.send_at_once(&self.bytes[..used])
     }
 }
 

@@ -56,10 +56,13 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends all of `bytes` that the system takes without waiting.
-    pub(super) fn send_at_once(&self, bytes: &[u8]) {
-        // Whoever is sent this is told that the connection ends, which it does.
-        send(&*self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).ok();
+    /// Sends all of `bytes` without waiting, whatever the deadline.
+    ///
+    /// # Errors
+    /// Those of the system, never `TimedOut`. Part of it may be sent.
+    pub(super) fn send_at_once(&self, bytes: &[u8]) -> io::Result<()> {
+        let sent = send(&*self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?;
+        if sent < bytes.len() { Err(ErrorKind::WriteZero.into()) } else { Ok(()) }
     }
 
     /// Waits until something has come, in one system call however long.
