@@ -16,8 +16,8 @@ const PATIENT: Timing =
 /// Under which death is soon seen.
 const HASTY: Timing = Timing {
     interval: Duration::from_millis(10),
-    deadline: Duration::from_millis(500),
-    silence: Duration::from_millis(600),
+    deadline: Duration::from_secs(1),
+    silence: Duration::from_millis(1100),
 };
 
 /// A server, the slot of its certificate, and its listening socket.
@@ -147,8 +147,8 @@ fn a_spent_budget_and_a_queue_of_newcomers_are_no_death() {
 #[test]
 fn whoever_answers_others_meanwhile_is_slow_and_alive() {
     let probed = Probed::certified(LIMITS);
-    let mut other = probed.fixture.connect();
-    let life = probed.ask("/gate", HASTY);
+    let mut other = probed.fixture.connect_and_ask("/echo");
+    let life = probed.ask("/gate", Timing { deadline: Duration::from_secs(3), ..HASTY });
     probed.fixture.entered.recv_timeout(GUARD).unwrap();
     eventually("it ends", || {
         assert_eq!(other.post("/echo", b"").status, 200);
