@@ -31,9 +31,13 @@ impl Probed {
     fn new(limits: Limits) -> Self {
         let slot = Arc::new(TlsSlot::empty());
         // A port that was asked for by number is kept while nobody listens; an
-        // address of its own, so that no other test has it.
-        let port = loopback().local_addr().unwrap().port();
-        let listener = TcpListener::bind(("127.77.0.1", port)).unwrap();
+        // address of its own, so that no other test has it, but for what is
+        // left of former probes.
+        let by_number = || {
+            let port = loopback().local_addr().unwrap().port();
+            TcpListener::bind(("127.77.0.1", port)).ok()
+        };
+        let listener = (0..100).find_map(|_| by_number()).unwrap();
         let handle = listener.try_clone().unwrap();
         let fixture = start_with(listener, Transport::Tls(Arc::clone(&slot)), limits);
         Self { fixture, slot, listener: handle }
