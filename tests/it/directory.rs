@@ -5,6 +5,7 @@ use std::io::Write;
 use std::ops::Deref;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
@@ -22,6 +23,15 @@ impl Directory {
         let path = std::env::temp_dir().join(name);
         fs::create_dir(&path).unwrap();
         Self(path)
+    }
+
+    /// A copy of a program. Another process writes it: what this one has open
+    /// for writing its children have for a moment as well, and nothing that
+    /// somebody may write to can be started.
+    pub(crate) fn copy_of(&self, program: &Path) -> PathBuf {
+        let copy = self.join("program");
+        assert!(Command::new("cp").args([program, &copy]).status().unwrap().success());
+        copy
     }
 }
 

@@ -2,7 +2,6 @@
 //! well again when the system gives again.
 
 use std::io::Read;
-use std::os::unix::process::CommandExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -70,10 +69,7 @@ fn without_descriptors_newcomers_wait_and_the_others_are_served() {
 #[test]
 fn without_threads_newcomers_are_closed_and_the_others_are_served() {
     // No limit of processes holds root.
-    let running = Running::start_with(RULES, &[], |command| match getuid().is_root() {
-        true => command.uid(NOBODY),
-        false => command,
-    });
+    let running = Running::start_as(getuid().is_root().then_some(NOBODY), RULES, &[]);
     let mut client = running.connect();
     assert_eq!(post(&mut client, REVIEW).status, 200);
     let mut operations = running.connect_operations();

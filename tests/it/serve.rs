@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rcgen::KeyPair;
@@ -42,7 +44,11 @@ impl Directory {
     }
 
     fn command(&self, more: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        self.command_of(&program(), more)
+    }
+
+    fn command_of(&self, program: &Path, more: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.env_clear().current_dir(&*self.path).arg("serve");
         command.args(["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--log-format=json"]);
         command.args(more).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -61,18 +67,18 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(rules: &str, more: &[&str]) -> Self {
-        Self::start_with(rules, more, |command| command)
+        Self::start_as(None, rules, more)
     }
 
-    pub(crate) fn start_with(
-        rules: &str,
-        more: &[&str],
-        change: impl FnOnce(&mut Command) -> &mut Command,
-    ) -> Self {
+    /// As this user, which only root can ask for.
+    pub(crate) fn start_as(user: Option<u32>, rules: &str, more: &[&str]) -> Self {
         let directory = Directory::new(rules);
         let tls = ["--tls=files", "--tls-cert=tls.crt", "--tls-key=tls.key", "--rules=rules.yaml"];
-        let mut command = directory.command(&[&tls, more].concat());
-        let mut process = change(&mut command).spawn().unwrap();
+        // Where the program is, the user may not be able to go.
+        let program = user.map_or_else(program, |_| directory.path.copy_of(&program()));
+        let mut command = directory.command_of(&program, &[&tls, more].concat());
+        user.map(|user| command.uid(user));
+        let mut process = command.spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut log = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap());
         let line: Value =
