@@ -48,6 +48,7 @@ fn what_is_no_review_with_a_uid_is_undecodable() {
     let bodies = [
         (String::new(), "EOF"),
         ("{".to_owned(), "EOF"),
+        ("\u{1}".to_owned(), "expected value"),
         ("[]".to_owned(), "an object"),
         ("null".to_owned(), "an object"),
         ("\"AdmissionReview\"".to_owned(), "an object"),

@@ -4,6 +4,7 @@ mod support;
 
 mod envelope;
 mod types;
+mod json;
 mod fields;
 mod updates;
 mod allocations;

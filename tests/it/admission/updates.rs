@@ -43,6 +43,16 @@ fn volumes_of_a_pod_that_exists_are_left_alone() {
 }
 
 #[test]
+fn an_annotation_that_says_an_image_was_no_text_restores_nothing() {
+    let volume = |image: Value| json!([{"name": "v", "image": image}]);
+    let old = with(pod(&["a"]), "/spec/volumes", volume(json!({"reference": "nginx"})));
+    let old = with_originals(old, &json!({"volumes/v": ""}));
+    for empty in [json!({}), json!({"reference": ""})] {
+        left_alone(&update(&with(old.clone(), "/spec/volumes", volume(empty)), &old), &hub());
+    }
+}
+
+#[test]
 fn an_image_volume_becomes_again_what_is_in_force_even_of_an_exempt_pod() {
     let volume = |image: &str| json!([{"name": "v", "image": {"reference": image}}]);
     let originals = json!({"volumes/v": "nginx"});
