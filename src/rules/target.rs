@@ -153,13 +153,7 @@ impl Template {
             Some(path) => split_parts(&format!("{}{path}", reference::DEFAULT_REGISTRY), usage)?,
             None => split_parts(text, usage)?,
         };
-        let literal = match parts.first() {
-            Some(Part::Literal(head)) if head.contains('/') => Some(head),
-            _ => None,
-        };
-        if let Some(head) = literal {
-            check_head(head, "target")?;
-        } else if !head_is_registry(&parts) {
+        if !head_is_registry(&parts) {
             return Err(TargetError {
                 what: format!("target {text:?} does not start with a registry"),
                 hint: "start with a literal registry and a slash, with {registry}/, or with text \
@@ -182,9 +176,8 @@ impl Template {
                 Part::Field(Field::Registry) => "registry.example",
                 Part::Field(Field::Digest) => SAMPLE_DIGEST,
                 Part::Field(Field::Group(_)) if sample.contains('@') => return Ok(()),
-                // A digit may be a port.
-                Part::Field(_) if !sample.contains('/') => "1",
-                Part::Field(_) => "a",
+                // What may be a port as well as a name.
+                Part::Field(_) => "1",
             });
         }
         Reference::parse(&sample).map(drop).map_err(|error| TargetError {
@@ -195,8 +188,8 @@ impl Template {
 }
 
 /// Whether the parts before the first slash are a registry whatever the image
-/// is: `{registry}` alone, text that is joined to it (`mirror-{registry}/`), or a
-/// literal one with a port (`mirror.example.com:{1}/`).
+/// is: a literal one, also with a port to fill in (`mirror.example.com:{1}/`),
+/// `{registry}` alone, or text that is joined to it (`mirror-{registry}/`).
 fn head_is_registry(parts: &[Part]) -> bool {
     let mut sample = String::new();
     for (index, part) in parts.iter().enumerate() {

@@ -36,7 +36,7 @@ fn what_is_left_out_has_its_documented_default() {
     let map = &loaded.maps[0];
     assert_eq!((map.mode, map.priority, map.is_final), (Mode::Enforce, 0, false));
     assert_eq!(map.rollout, Rollout::ALL);
-    assert!(map.namespaces.is_any() && map.exclude_namespaces.is_empty());
+    assert!(map.namespaces.matches("any") && map.exclude_namespaces.is_empty());
     assert!(map.exclude_owners.is_empty() && map.pull_secrets.is_empty());
     assert_eq!(map.pod_selector.requirements, []);
     assert_eq!(map.rules.len(), 1);
@@ -45,7 +45,7 @@ fn what_is_left_out_has_its_documented_default() {
     assert_eq!(loaded.report.faults, []);
     let of_null = &loaded.maps[0];
     assert_eq!((of_null.mode, of_null.rollout), (map.mode, map.rollout));
-    assert!(of_null.namespaces.is_any() && of_null.rules.len() == 1);
+    assert!(of_null.namespaces.matches("any") && of_null.rules.len() == 1);
 }
 
 #[test]
@@ -100,7 +100,8 @@ fn a_value_of_the_wrong_kind_is_refused() {
         ("mode: enforce", "mode cannot be \"enforce\"; write Enforce or Observe"),
         ("priority: \"1\"", "priority must be a number, not text; write it without quotes"),
         ("priority: 1.5", "priority cannot be 1.5; write a whole number"),
-        ("priority: 3000000000", "priority cannot be 3000000000"),
+        ("priority: 2147483648", "priority cannot be 2147483648"),
+        ("priority: -2147483649", "priority cannot be -2147483649"),
         ("final: \"true\"", "final must be true or false, not text"),
         ("final: yes", "final must be true or false, not text; write it without quotes, in full"),
         ("rollout: 50", "rollout must be a table, not a number"),
@@ -126,6 +127,21 @@ fn a_value_of_the_wrong_kind_is_refused() {
 }
 
 #[test]
+fn the_first_and_the_last_priority_are_taken() {
+    for priority in [i32::MIN, i32::MAX] {
+        let loaded = load_file(&cluster_map("m", &format!("priority: {priority}\n{RULES}")));
+        assert_eq!(loaded.report.faults, []);
+        assert_eq!(loaded.maps[0].priority, priority);
+    }
+}
+
+#[test]
+fn a_glob_that_cannot_be_used_is_shown_in_its_line() {
+    let text = cluster_map("m", &format!("namespaces:\n- web\n- \"[\"\n- shop\n{RULES}"));
+    refuses(&text, &["rules.yaml:8:", "namespaces: \"[\" cannot be used"]);
+}
+
+#[test]
 fn kind_and_version_must_be_known() {
     let text = cluster_map("m", RULES);
     let cases = [
@@ -140,6 +156,8 @@ fn kind_and_version_must_be_known() {
         (text.replace("name: m", "labels: {}"), "cannot name a map"),
         (text.replace("name: m", "name: m, namespace: web"), "a ClusterImageMap has no namespace"),
         (text.replace("kind: Cluster", "kind: "), "an ImageMap needs the name of its namespace"),
+        (image_map("Web", "m", RULES), "an ImageMap needs the name of its namespace"),
+        (image_map("''", "m", RULES), "an ImageMap needs the name of its namespace"),
         ("---\n- a\n".to_owned(), "the document must be a table, not a list"),
     ];
     for (text, what) in cases {

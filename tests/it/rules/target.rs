@@ -8,7 +8,10 @@ fn a_target_starts_with_a_registry() {
         ("prefix: quay.io", "mirror", "write docker.io/library/mirror if Docker Hub is meant"),
         ("prefix: quay.io", "mirror/hub", "write docker.io/mirror/hub if Docker Hub is meant"),
         ("exact: quay.io/a", "org/app:1", "write docker.io/org/app:1 if Docker Hub is meant"),
-        ("prefix: quay.io", "mirror/{name}", "start with a registry"),
+        ("prefix: quay.io", "foo_bar.com/baz", "start with a registry, such as"),
+        ("prefix: quay.io", "mirror/{name}", "\"mirror/{name}\" does not start with a registry"),
+        ("prefix: quay.io", "mirror/{name}", "start with a literal registry"),
+        ("prefix: quay.io", "m-.{registry}/x", "start with a literal registry"),
         ("prefix: quay.io", "{name}", "start with a literal registry"),
         ("prefix: quay.io", "{repository}/x", "start with a literal registry"),
         ("prefix: quay.io", "{registry}", "start with a literal registry"),
@@ -45,6 +48,7 @@ fn a_target_that_can_never_be_an_image_is_refused() {
         ("prefix: quay.io", "m.example//{name}", "can never be an image"),
         ("prefix: quay.io", "m.example/{name}@{tag}", "can never be an image"),
         ("prefix: quay.io", "m.example/{{{name}}}", "can never be an image"),
+        ("regex: \"quay.io/(.*)\"", "m.example/{1}/A", "can never be an image"),
     ];
     for (matcher, target, what) in cases {
         refuses_rule(&format!("{matcher}, to: \"{target}\""), &[what]);
