@@ -31,7 +31,7 @@ pub const LEGACY_REGISTRY: &str = "index.docker.io";
 /// Holds one text, `registry/repository[:tag][@digest]`, and where its parts
 /// end. Two references are equal when they name the same thing; no tag is
 /// added where none was written.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference<'a> {
     text: Cow<'a, str>,
     registry_end: usize,
@@ -137,17 +137,6 @@ impl<'a> Reference<'a> {
 impl fmt::Display for Reference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-impl fmt::Debug for Reference<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reference")
-            .field("registry", &self.registry())
-            .field("repository", &self.repository())
-            .field("tag", &self.tag())
-            .field("digest", &self.digest())
-            .finish()
     }
 }
 

@@ -102,14 +102,21 @@ fn a_result_that_is_no_reference_leaves_the_image_alone() {
         "prefix: docker.io/a/b, to: \"m.example:5000\"",
         &[("a/b:1", "- invalid-result"), ("a/b/c:1", "m.example:5000/c:1")],
     );
-    let deep = format!("quay.io/{}", "a/".repeat(120) + "bb");
-    check_rule(
-        &format!("prefix: quay.io, to: m.example/{}", "c".repeat(30)),
-        &[
-            (deep.as_str(), "- invalid-result"),
-            ("quay.io/a", &format!("m.example/{}/a", "c".repeat(30))),
-        ],
-    );
+}
+
+#[test]
+fn a_path_that_becomes_too_long_leaves_the_image_alone() {
+    let path = "a/".repeat(120) + "bb";
+    let image = format!("quay.io/{path}:1");
+    let target = |bytes| format!("m.example/{}", "c".repeat(bytes));
+    let check = |target: &str, becomes: &str| {
+        let kept = format!("{target}/a");
+        let expected = [(image.as_str(), becomes), ("quay.io/a", &kept)];
+        check_rule(&format!("prefix: quay.io, to: {target}"), &expected);
+    };
+    let longest = target(255 - 1 - path.len());
+    check(&longest, &format!("{longest}/{path}:1"));
+    check(&target(255 - path.len()), "- invalid-result");
 }
 
 #[test]
