@@ -47,6 +47,16 @@ fn json_is_read_as_yaml_is() {
 }
 
 #[test]
+fn a_field_is_the_same_however_its_name_is_written() {
+    let text = cluster_map("one", RULES);
+    for name in ["\"spec\"", "'spec'", "\"sp\\u0065c\"", "? spec\n", "!!str spec"] {
+        let loaded = load_file(&text.replace("spec:", &format!("{name}:")));
+        assert_eq!(loaded.report.faults, [], "{name}");
+        assert_eq!(loaded.maps[0].rules.len(), 1, "{name}");
+    }
+}
+
+#[test]
 fn a_fault_names_file_line_document_map_rule_and_what_to_write() {
     let broken =
         "rules:\n- {prefix: quay.io, to: m.example}\n- {name: hub, prefix: docker.io, to: mirror}";
