@@ -146,6 +146,18 @@ fn a_watch_that_told_something_is_believed_again() {
 }
 
 #[test]
+fn a_watch_that_told_something_did_not_fail_silently() {
+    let mut reflector = watching();
+    reflector.received(Event::Bookmark("6".to_owned())).unwrap();
+    reflector.failed(&error(6), Duration::ZERO, 0.5);
+    for _ in 0..3 {
+        assert!(matches!(reflector.step(Duration::MAX), Step::Watch { .. }));
+        reflector.failed(&error(6), Duration::ZERO, 0.5);
+    }
+    assert!(matches!(reflector.step(Duration::MAX), Step::List { .. }));
+}
+
+#[test]
 fn what_was_replaced_or_deleted_takes_no_room() {
     let set_bytes = 3 * object("one", "1", "uid").json().len();
     let mut reflector = Reflector::new(WatchLimits { set_bytes, ..LIMITS });
@@ -198,4 +210,24 @@ fn a_failure_that_the_watch_tells_is_a_failure() {
     status.code = 500;
     let error = watching().received(Event::Failed(status)).unwrap_err();
     assert!(matches!(error, ErrorKind::Unavailable { status: 500, .. }));
+}
+
+#[test]
+fn objects_that_just_fit_are_taken() {
+    let one = object("one", "1", "uid").json().len();
+    let limits = |set_bytes| WatchLimits { set_bytes, ..LIMITS };
+    Reflector::new(limits(one)).listed(list("5")).unwrap();
+    assert!(matches!(
+        Reflector::new(limits(one - 1)).listed(list("5")),
+        Err(ErrorKind::Overfull(_))
+    ));
+    let mut reflector = Reflector::new(limits(3 * one));
+    reflector.listed(list("5")).unwrap();
+    let mut stored = |name| reflector.received(Event::Stored(object(name, "6", "uid")));
+    stored("two").unwrap();
+    stored("ten").unwrap();
+    reflector.received(Event::Deleted(object("ten", "7", "uid"))).unwrap();
+    let mut stored = |name| reflector.received(Event::Stored(object(name, "8", "uid")));
+    stored("six").unwrap();
+    assert!(matches!(stored("few"), Err(ErrorKind::Overfull(_))));
 }

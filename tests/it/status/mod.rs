@@ -1,5 +1,6 @@
 //! What is written back to the cluster, without one.
 
+mod candidate;
 mod changes;
 mod definitions;
 mod election;

@@ -112,6 +112,26 @@ fn what_is_not_there_is_not_written() {
 }
 
 #[test]
+fn a_map_that_was_not_edited_is_not_told_of_anothers_edit() {
+    for (generation, expected) in [(1, vec!["younger"]), (2, vec!["younger", "elder"])] {
+        let mut planner = Planner::default();
+        let verdicts = [in_force("elder", 1), in_force("younger", 1)];
+        let first = plan(&mut planner, &verdicts, &bare(&["elder", "younger"]), 0);
+        for write in first.writes {
+            planner.succeeded(write, "10".to_owned(), seconds(0));
+        }
+        // The younger was edited, and the elder perhaps as well.
+        let verdicts = [in_force("elder", generation), conflict("younger", 2, &["elder"])];
+        let elder = object("elder", 9, generation, &Value::Null);
+        let there = presence(vec![elder, object("younger", 9, 2, &Value::Null)]);
+        let second = plan(&mut planner, &verdicts, &there, 9);
+        let notes = second.writes.iter().flat_map(|write| &write.notes);
+        let told: Vec<&str> = notes.map(|note| note.regarding.name.as_str()).collect();
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
 fn the_map_whose_edit_caused_a_conflict_is_told() {
     let mut planner = Planner::default();
     let verdicts = [in_force("elder", 1), in_force("younger", 1)];
