@@ -144,4 +144,8 @@ fn what_cannot_be_used_is_one_line_and_a_hint() {
         assert_eq!((found, stdout.as_str()), (Some(code), ""), "{args:?}: {stderr}");
         assert!(code == 1 || stderr.contains("\nhint: "), "{args:?}: {stderr}");
     }
+    for (file, hint) in [(&broken, "mend the file"), (&env, "name the system's config.yaml")] {
+        let (_, _, stderr) = run(&["k8s-image-replacer", file], "");
+        assert!(stderr.contains(&format!("\nhint: {hint}")), "{stderr}");
+    }
 }

@@ -3,6 +3,7 @@
 mod imageswap;
 mod mapper;
 mod others;
+mod settings;
 
 use detour::migrate::{System, Verdict};
 

@@ -142,6 +142,7 @@ fn mimic_asks_harbor_with_an_account_that_nobody_is_told() {
     let report: String = migration.report.iter().map(ToString::to_string).collect();
     assert!(!report.contains("hunter2") && !migration.values.contains("hunter2"), "{report}");
     assert!(report.contains("MIMIC_HARBOR_ROBOT_PASSWORD=… | becomes"), "{report}");
+    assert!(!report.contains("does not know it"), "{report}");
 }
 
 #[test]
