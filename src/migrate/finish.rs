@@ -116,11 +116,14 @@ fn mend(draft: &mut Draft, mut faults: Vec<Fault>) -> Result<(), MigrateError> {
         let (Some(map), Some(at)) = (map, place(&fault)) else {
             return Err(MigrateError::Refused(Box::new(fault)));
         };
-        let entry = match fault.kind {
-            FaultKind::Chain => mend_chain(map, at),
-            FaultKind::Invalid | FaultKind::Limit => give_up(map, at, &fault),
+        if fault.kind == FaultKind::Chain {
+            draft.report.extend(mend_chain(map, at));
+            continue;
+        }
+        let Some(entry) = give_up(map, at, &fault) else {
+            return Err(MigrateError::Refused(Box::new(fault)));
         };
-        draft.report.extend(entry);
+        draft.report.push(entry);
     }
     Ok(())
 }
@@ -176,21 +179,17 @@ pub(super) fn expression_of(image: &str) -> String {
     }
 }
 
-/// A rule that cannot be written: its images stay where they are.
+/// A rule whose target cannot be written: its images stay where they are. None
+/// for one whose images cannot be told: without it they would go elsewhere.
 fn give_up(map: &mut DraftMap, at: usize, fault: &Fault) -> Option<Entry> {
     let rule = match at {
         usize::MAX => map.default.as_mut()?,
         at => map.rules.get_mut(at)?,
     };
-    let text = format!("{}: {}; such images stay as they are", rule.in_words(), fault.what);
-    let entry = Entry::new(&rule.origin, Verdict::NoEqual, text);
-    match (&rule.action, at) {
-        (Action::To(_), _) => {
-            rule.action = Action::Keep;
-            return Some(entry);
-        }
-        (Action::Keep, usize::MAX) => map.default = None,
-        (Action::Keep, at) => drop(map.rules.remove(at)),
+    if rule.action == Action::Keep {
+        return None;
     }
-    None
+    let text = format!("{}: {}; such images stay as they are", rule.in_words(), fault.what);
+    rule.action = Action::Keep;
+    Some(Entry::new(&rule.origin, Verdict::NoEqual, text))
 }

@@ -87,6 +87,7 @@ mod tests {
             ("tool:v1.?", Reach::All, "tool:v1.10", false),
             ("quay.io/[a-c]*/*", Reach::All, "quay.io/brancz/x/y:1", true),
             ("quay.io/[!a-c]*/*", Reach::All, "quay.io/brancz/x", false),
+            ("quay.io/[!a-c]*/*", Reach::All, "quay.io/dex/x", true),
             ("a[]b]c", Reach::All, "a]c", true),
             ("a[b", Reach::All, "a[b", true),
             ("a[.]b", Reach::All, "axb", false),

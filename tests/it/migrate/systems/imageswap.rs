@@ -3,7 +3,7 @@
 use detour::migrate::{File, System, Verdict};
 
 use super::super::{migrated, values};
-use super::{check, digest, tells};
+use super::{check, digest, tells, told};
 
 fn swap(text: &str, cases: &[(&str, &str)]) {
     check(System::Imageswap, "imageswap-maps.conf", text, cases);
@@ -275,5 +275,37 @@ fn imageswap_reads_the_map_of_a_directory_and_no_other_text() {
     for name in ["config/README.md", "config/imageswap-maps.conf~"] {
         let told: Vec<_> = migration.report.iter().filter(|one| one.file == name).collect();
         assert!(matches!(told[..], [one] if one.verdict == Verdict::Dropped), "{told:#?}");
+    }
+}
+
+#[test]
+fn imageswap_lines_are_told_apart() {
+    let map = |lines: &str| format!("default::d.example\n{lines}\n");
+    let digest = digest("b");
+    let lines = [
+        ("quay.io\t::q.example", Verdict::Dropped, "a tab"),
+        ("index.docker.io::i.example", Verdict::Differs, "it is Docker Hub"),
+        ("noswap_wildcards::a.example,,b.example", Verdict::Differs, "an empty element"),
+        (&format!("[EXACT]a@{digest}::b.example/a"), Verdict::Differs, "keeps its digest"),
+    ];
+    for (line, verdict, words) in lines {
+        tells(System::Imageswap, "imageswap-maps.conf", &map(line), 2, verdict, words);
+    }
+    for line in ["noswap_wildcards::a.example,b.example", "[EXACT]a:1::b.example/a:1"] {
+        let told = told(System::Imageswap, "imageswap-maps.conf", &map(line), 2);
+        assert!(told.iter().all(|(verdict, _)| *verdict == Verdict::Becomes), "{told:#?}");
+    }
+    // Without a default and docker.io the old name of Docker Hub stands for it.
+    swap("default::\nindex.docker.io::i.example\n", &[("a/b", "i.example/a/b")]);
+}
+
+#[test]
+fn imageswap_takes_the_shortest_spelling_of_an_exact_image() {
+    let long = "[EXACT]docker.io/library/a:1::long.example/a";
+    let short = "[EXACT]a:1::short.example/a";
+    for (text, line) in [(format!("{long}\n{short}\n"), 1), (format!("{short}\n{long}\n"), 2)] {
+        swap(&text, &[("a:1", "short.example/a:latest")]);
+        let words = "the same image as a:1";
+        tells(System::Imageswap, "imageswap-maps.conf", &text, line, Verdict::Differs, words);
     }
 }

@@ -1,8 +1,9 @@
 //! `kubernetes-image-mapper`.
 
-use detour::migrate::System;
+use detour::migrate::{System, Verdict};
 
-use super::{check, digest};
+use super::super::of_text;
+use super::{check, digest, tells, told};
 
 /// Namespace, name, pairs and the text of the status.
 type Object<'o> = (&'o str, &'o str, &'o [(&'o str, &'o str)], &'o str);
@@ -105,4 +106,50 @@ fn mapper_goes_beyond_the_limits_of_a_namespace() {
     let cases: Vec<(&str, &str)> =
         cases.iter().map(|(image, place)| (image.as_str(), place.as_str())).collect();
     check(System::ImageMapper, "maps.yaml", &text, &cases);
+}
+
+#[test]
+fn mapper_reads_no_other_documents() {
+    let map = objects(&[("default", "a", &[("x:1", "a.example/x:1")], "")]);
+    let group = "mapper.imagerelocation.pivotal.io/v1alpha1";
+    for other in [
+        format!("apiVersion: {group}\nkind: ImageList\n"),
+        "apiVersion: detour.dev/v1alpha1\nkind: ImageMap\n".to_owned(),
+    ] {
+        let text = format!("{other}---\n{map}");
+        tells(System::ImageMapper, "maps.yaml", &text, 1, Verdict::Dropped, "no ImageMap of");
+        check(System::ImageMapper, "maps.yaml", &text, &[("x:1", "a.example/x:1")]);
+    }
+}
+
+#[test]
+fn mapper_pairs_that_cannot_be_are_told() {
+    let pinned = format!("quay.io/a@{}", digest("c"));
+    let cases = [
+        ("Bad", "b.example/b", Verdict::Dropped, "\"Bad\" is no image"),
+        ("a:1", "b.example/B", Verdict::Differs, "left out: \"b.example/B\" is no image"),
+        ("foo_bar.com/baz", "b.example/b", Verdict::NoEqual, "a name without a registry"),
+        ("a:1", "foo_bar.com/baz", Verdict::NoEqual, "a name without a registry"),
+        (&pinned, "b.example/a", Verdict::Differs, "the image keeps its digest"),
+    ];
+    for (from, to, verdict, words) in cases {
+        let text = objects(&[("default", "a", &[(from, to)], "")]);
+        tells(System::ImageMapper, "maps.yaml", &text, 9, verdict, words);
+    }
+    let text = objects(&[("default", "a", &[("a:1", "b.example/a:1")], "")]);
+    let told = told(System::ImageMapper, "maps.yaml", &text, 9);
+    assert!(told.iter().all(|(verdict, _)| *verdict == Verdict::Becomes), "{told:#?}");
+}
+
+#[test]
+fn mapper_maps_are_joined_beyond_the_limit_of_a_namespace() {
+    for (maps, documents) in [(20, 20), (21, 1)] {
+        let map = |number: usize| {
+            let (name, image) = (format!("m{number}"), format!("x:{number}"));
+            objects(&[("default", &name, &[(&image, &format!("a.example/{image}"))], "")])
+        };
+        let text = (0..maps).map(map).collect::<Vec<_>>().join("---\n");
+        let migration = of_text(System::ImageMapper, "maps.yaml", &text);
+        assert_eq!(migration.documents.matches("kind: ImageMap\n").count(), documents);
+    }
 }

@@ -1,6 +1,6 @@
 //! `k8s-image-replacer`, `k8s-proxy-image-swapper` and `kubernetes-mimic`.
 
-use detour::migrate::{File, System, Verdict};
+use detour::migrate::{File, MigrateError, System, Verdict, migrate};
 
 use super::super::{answer, mapping, migrated, of_text, pulled, values};
 use super::{check, digest, tells};
@@ -151,4 +151,55 @@ fn a_setting_of_another_kind_is_told() {
     tells(System::ImageReplacer, "config.yaml", text, 2, Verdict::Dropped, "no table");
     let text = "registryUrl: m.example\nconfig:\n  ignoreimages: nginx\n";
     tells(System::ProxyImageSwapper, "values.yaml", text, 3, Verdict::Dropped, "no list");
+}
+
+#[test]
+fn replacer_asks_the_longest_key_first() {
+    let [short, long] = ["  acme: short.example\n", "  acme/team: long.example\n"];
+    for keys in [[short, long], [long, short]] {
+        check(
+            System::ImageReplacer,
+            "config.yaml",
+            &format!("replace_policy:\n{}", keys.concat()),
+            &[("acme/team/app", "long.example/app"), ("acme/other/app", "short.example/other/app")],
+        );
+    }
+}
+
+#[test]
+fn replacer_has_docker_hub_by_the_name_of_its_service_as_well() {
+    check(
+        System::ImageReplacer,
+        "config.yaml",
+        "replace_policy:\n  registry-1.docker.io: z.example\n",
+        &[("registry-1.docker.io/a/b", "z.example/a/b"), ("quay.io/a/b", "quay.io/a/b")],
+    );
+}
+
+#[test]
+fn a_rule_whose_images_cannot_be_told_refuses_the_migration() {
+    let key = "a".repeat(600);
+    let alone = format!("docker_registry: h.example\nreplace_policy:\n  {key}: m.example\n");
+    let beside_a_chain = format!("{alone}  quay.io: ghcr.io\n  ghcr.io: g.example\n");
+    for text in [alone, beside_a_chain] {
+        let files = [File { name: "config.yaml".to_owned(), text }];
+        let error = migrate(System::ImageReplacer, &files, "default").unwrap_err();
+        assert!(matches!(&error, MigrateError::Refused(_)), "{error}");
+        assert!(error.to_string().contains("bytes"), "{error}");
+    }
+}
+
+#[test]
+fn more_rules_than_a_document_holds_go_on_in_the_next() {
+    for (rules, names) in [
+        (8_192, &["k8s-image-replacer"][..]),
+        (8_193, &["k8s-image-replacer", "k8s-image-replacer-2"]),
+        (16_385, &["k8s-image-replacer", "k8s-image-replacer-2", "k8s-image-replacer-3"]),
+    ] {
+        let keys = (0..rules).map(|number| format!("  r{number}.example: m.example\n"));
+        let text = format!("replace_policy:\n{}", keys.collect::<String>());
+        let documents = of_text(System::ImageReplacer, "config.yaml", &text).documents;
+        let found = documents.lines().filter_map(|line| line.strip_prefix("  name: "));
+        assert_eq!(found.collect::<Vec<_>>(), names);
+    }
 }
