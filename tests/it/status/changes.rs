@@ -149,6 +149,8 @@ fn a_map_is_told_when_its_condition_changes() {
         assert_eq!(told(&verdict, Some(&still), false), []);
         let other_fault = status(2, "False", reason.as_str(), "y", BEFORE);
         assert_eq!(told(&verdict, Some(&other_fault), false), warning(reason.as_str()));
+        let other_reason = status(2, "False", "Conflict", "x", BEFORE);
+        assert_eq!(told(&verdict, Some(&other_reason), false), warning(reason.as_str()));
         assert_eq!(told(&in_force("m", 2), Some(&still), false), normal());
     }
 }
