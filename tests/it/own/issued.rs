@@ -1,5 +1,6 @@
 //! What is made, stored and read again: real keys, real certificates.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use detour::certs::own::change::{Change, Mint, Workshop};
@@ -63,6 +64,34 @@ fn a_certificate_is_for_its_names_and_ends_with_its_authority() {
         panic!("it is whole");
     };
     assert!(!read.leaf.unwrap().has_names, "it lacks other.example");
+}
+
+#[test]
+fn who_signed_what_is_served_stays_trusted_as_long_as_that_lives() {
+    let (mint, material) = (names(), change(Change::New, None));
+    let served = change(Change::New, None).signer;
+    let workshop =
+        Workshop { mint: &mint, timing: TIMING, now: NOW, held: None, served: Some(&served) };
+    let kept = workshop.apply(Change::Keep, Some(&material), &[]).unwrap();
+    assert!(kept.trusted().contains(&served.id));
+    assert_eq!(kept.until, NOW + TIMING.leaf_life + TIMING.skew());
+}
+
+#[test]
+fn every_change_has_words_of_its_own() {
+    let all = [
+        Change::New,
+        Change::Restore,
+        Change::Renew,
+        Change::Introduce,
+        Change::Promote,
+        Change::Replace,
+        Change::Keep,
+        Change::Retire,
+    ];
+    for words in [all.map(Change::describe), all.map(Change::name)] {
+        assert_eq!(BTreeSet::from(words).len(), all.len(), "{words:?}");
+    }
 }
 
 #[test]

@@ -309,3 +309,15 @@ fn imageswap_takes_the_shortest_spelling_of_an_exact_image() {
         tells(System::Imageswap, "imageswap-maps.conf", &text, line, Verdict::Differs, words);
     }
 }
+
+#[test]
+fn imageswap_rewrites_an_exact_image_once() {
+    let text = "default::\n[EXACT]a::quay.io/a\nquay.io::q.example\n";
+    let images = [
+        ("a", "quay.io/a:latest"),
+        ("a:latest", "quay.io/a:latest"),
+        ("a:1", "a:1"),
+        ("quay.io/b", "q.example/b"),
+    ];
+    swap(text, &images);
+}

@@ -177,6 +177,16 @@ fn replacer_has_docker_hub_by_the_name_of_its_service_as_well() {
 }
 
 #[test]
+fn a_target_that_cannot_be_written_is_told_and_its_images_stay() {
+    let target = "a.".repeat(300) + "example";
+    let text = format!("docker_registry: h.example\nreplace_policy:\n  quay.io: {target}\n");
+    let words = "such images stay as they are";
+    tells(System::ImageReplacer, "config.yaml", &text, 3, Verdict::NoEqual, words);
+    let images = [("quay.io/a/b", "quay.io/a/b"), ("a/b", "h.example/a/b")];
+    check(System::ImageReplacer, "config.yaml", &text, &images);
+}
+
+#[test]
 fn a_rule_whose_images_cannot_be_told_refuses_the_migration() {
     let key = "a".repeat(600);
     let alone = format!("docker_registry: h.example\nreplace_policy:\n  {key}: m.example\n");

@@ -78,7 +78,7 @@ fn mimic_reads_one_config_map() {
     let documents = |files: &[File]| migrated(System::Mimic, files).documents;
     let (one, two) = (map("one", "quay.io"), map("two", "ghcr.io"));
     let named = file("env", "MIMIC_KUBERNETES_CONFIGMAP=two\n");
-    let only = documents(&[one.clone()]);
+    let only = documents(std::slice::from_ref(&one));
     assert!(only.contains("quay.io"), "the only one, whatever its name: {only}");
     let chosen = documents(&[one, two.clone(), named.clone()]);
     assert!(chosen.contains("ghcr.io") && !chosen.contains("quay.io"), "{chosen}");
