@@ -5,6 +5,14 @@ use std::mem;
 
 use bumpalo::Bump;
 
+/// Empties an arena, which keeps so many bytes at most for what comes next.
+pub(crate) fn empty(arena: &mut Bump, kept: usize) {
+    match arena.allocated_bytes() > kept {
+        true => *arena = Bump::new(),
+        false => arena.reset(),
+    }
+}
+
 /// The pieces as one text.
 pub(crate) fn join<'a>(pieces: &[&str], arena: &'a Bump) -> &'a str {
     let bytes = pieces.iter().map(|piece| piece.len()).sum();
@@ -35,7 +43,12 @@ impl<'a> Text<'a> {
     }
 
     pub(crate) fn push_str(&mut self, piece: &str) {
-        copy(piece.as_bytes(), self.room(piece.len()));
+        self.push_bytes(piece.as_bytes());
+    }
+
+    /// Appends what may be a part of a character.
+    pub(crate) fn push_bytes(&mut self, piece: &[u8]) {
+        copy(piece, self.room(piece.len()));
     }
 
     pub(crate) fn append(&mut self, pieces: &[&str]) {
@@ -48,6 +61,11 @@ impl<'a> Text<'a> {
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.used]
+    }
+
+    /// Takes back what is beyond so many bytes.
+    pub(crate) fn truncate(&mut self, bytes: usize) {
+        self.used = bytes.min(self.used);
     }
 
     pub(crate) fn into_str(self) -> &'a str {

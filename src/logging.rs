@@ -6,7 +6,9 @@
 mod line;
 mod unwaited;
 
+use crate::arena::{self, Text};
 use crate::config::{LogConfig, LogFormat};
+use bumpalo::Bump;
 use line::{end_line, json_line, text_line};
 use log::{Level, LevelFilter, Record};
 use std::cell::RefCell;
@@ -40,7 +42,7 @@ pub fn init(config: &LogConfig) {
         .target(env_logger::Target::Pipe(Box::new(io::sink())))
         .format(move |formatter, record| {
             let time = formatter.timestamp_millis();
-            LINE.with_borrow_mut(|buffers| write_record(&STDERR, buffers, line, &time, record));
+            ARENA.with_borrow_mut(|arena| write_record(&STDERR, arena, line, &time, record));
             Ok(())
         })
         .try_init();
@@ -49,11 +51,13 @@ pub fn init(config: &LogConfig) {
     }
 }
 
-/// What a thread keeps from one line to the next, for its capacity.
+/// What most lines fit in; a longer one is moved while it grows.
+const LINE_BYTES: usize = 1_920;
+/// What a thread keeps from one line to the next.
 const LINE_BYTES_KEPT: usize = 4_096;
 
 thread_local! {
-    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static ARENA: RefCell<Bump> = RefCell::new(Bump::new());
 }
 
 /// Where the log goes.
@@ -69,25 +73,25 @@ pub fn settle() {
 /// missing, if anything is.
 fn write_record(
     out: &Unwaited<impl Write + AsFd>,
-    buffer: &mut Vec<u8>,
-    line: fn(&mut Vec<u8>, &dyn fmt::Display, &Record),
+    arena: &mut Bump,
+    line: fn(&mut Text<'_>, &dyn fmt::Display, &Record),
     time: &dyn fmt::Display,
     record: &Record,
 ) {
+    let mut text = Text::with_capacity(LINE_BYTES, arena);
     let missing = out.missing();
     if missing > 0 {
         let told = format_args!("{missing} lines are missing: nobody read the log");
         let mut notice = Record::builder();
         let notice = notice.level(Level::Warn).target(module_path!()).args(told);
-        line(buffer, time, &notice.build());
-        end_line(buffer, 0);
+        line(&mut text, time, &notice.build());
+        end_line(&mut text, 0);
     }
-    let start = buffer.len();
-    line(buffer, time, record);
-    end_line(buffer, start);
-    out.write(buffer);
-    buffer.clear();
-    buffer.shrink_to(LINE_BYTES_KEPT);
+    let start = text.as_bytes().len();
+    line(&mut text, time, record);
+    end_line(&mut text, start);
+    out.write(text.as_bytes());
+    arena::empty(arena, LINE_BYTES_KEPT);
 }
 
 #[cfg(test)]
@@ -99,7 +103,7 @@ mod tests {
     #[test]
     fn the_memory_of_a_long_line_is_given_back() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let (out, mut buffer) = (Unwaited::new(writer), Vec::new());
+        let (out, mut arena) = (Unwaited::new(writer), Bump::new());
         let reading = thread::spawn(move || {
             let mut written = String::new();
             reader.read_to_string(&mut written).map(|_| written)
@@ -107,8 +111,8 @@ mod tests {
         for message in ["a".repeat(1_000_000), "\u{1b}".repeat(100_000), "b".to_owned()] {
             let args = format_args!("{message}");
             let record = Record::builder().args(args).build();
-            write_record(&out, &mut buffer, text_line, &"now", &record);
-            assert!(buffer.capacity() <= LINE_BYTES_KEPT);
+            write_record(&out, &mut arena, text_line, &"now", &record);
+            assert!(arena.allocated_bytes() <= LINE_BYTES_KEPT);
         }
         drop(out);
         let written = reading.join().unwrap().unwrap();

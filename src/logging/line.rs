@@ -8,44 +8,46 @@
 //! JSON already, and is written as it is.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 
 use log::kv::{Error, Key, Value, VisitSource};
 use log::{Level, Record};
 use serde::Serializer;
+
+use crate::arena::Text;
 
 /// Not a part of the name of the key that it ends.
 const JSON_MARK: char = '!';
 
 /// `TIME LEVEL message key=value …`. A value is JSON, but a string stands bare
 /// where that cannot be misread.
-pub(super) fn text_line(line: &mut Vec<u8>, time: &dyn fmt::Display, record: &Record) {
+pub(super) fn text_line(line: &mut Text<'_>, time: &dyn fmt::Display, record: &Record) {
     // Writing to memory cannot fail, here and below.
     let _ = write!(line, "{time} {:<5} {}", record.level(), record.args());
     for_each_pair(record, |key, value| {
         let name = key.strip_suffix(JSON_MARK);
         let _ = write!(line, " {}=", name.unwrap_or(key));
-        let start = line.len();
+        let start = line.as_bytes().len();
         push_value(line, value, name.is_some());
-        let written = std::str::from_utf8(&line[start..]).unwrap_or_default();
-        let within = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        if within.is_some_and(is_plain) {
-            line.remove(start);
-            line.pop();
+        let written = &line.as_bytes()[start..];
+        let within = written.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+        if let Some(plain) = within.filter(|within| is_plain(within)).map(<[u8]>::to_vec) {
+            line.truncate(start);
+            line.push_bytes(&plain);
         }
     });
 }
 
 /// One object with `time`, `level`, `target`, `message` and then the keys of
 /// the record, which must not be one of these four.
-pub(super) fn json_line(line: &mut Vec<u8>, time: &dyn fmt::Display, record: &Record) {
-    line.extend_from_slice(br#"{"time":"#);
+pub(super) fn json_line(line: &mut Text<'_>, time: &dyn fmt::Display, record: &Record) {
+    line.push_str(r#"{"time":"#);
     push_text(line, time);
-    line.extend_from_slice(br#","level":"#);
+    line.push_str(r#","level":"#);
     push_json(line, level_word(record.level()));
-    line.extend_from_slice(br#","target":"#);
+    line.push_str(r#","target":"#);
     push_json(line, record.target());
-    line.extend_from_slice(br#","message":"#);
+    line.push_str(r#","message":"#);
     push_text(line, record.args());
     for_each_pair(record, |key, value| {
         let name = key.strip_suffix(JSON_MARK);
@@ -55,6 +57,23 @@ pub(super) fn json_line(line: &mut Vec<u8>, time: &dyn fmt::Display, record: &Re
         push_value(line, value, name.is_some());
     });
     line.push(b'}');
+}
+
+/// What is displayed and what is serialised comes in pieces.
+impl Write for Text<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.push_bytes(piece);
+        Ok(piece.len())
+    }
+
+    fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.push_bytes(piece);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn level_word(level: Level) -> &'static str {
@@ -81,23 +100,23 @@ fn for_each_pair(record: &Record, see: impl FnMut(&str, &Value)) {
 }
 
 /// A value that is no JSON (a map with odd keys) is still worth its text.
-fn push_value(line: &mut Vec<u8>, value: &Value, is_json: bool) {
+fn push_value(line: &mut Text<'_>, value: &Value, is_json: bool) {
     match value.to_borrowed_str() {
-        Some(json) if is_json => return line.extend_from_slice(json.as_bytes()),
+        Some(json) if is_json => return line.push_str(json),
         Some(text) => return push_json(line, text),
         None => {}
     }
-    let start = line.len();
+    let start = line.as_bytes().len();
     if serde_json::to_writer(&mut *line, value).is_err() {
         line.truncate(start);
         push_text(line, value);
     }
 }
 
-fn push_json(line: &mut Vec<u8>, text: &str) {
+fn push_json(line: &mut Text<'_>, text: &str) {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
         line.push(b'"');
-        line.extend_from_slice(text.as_bytes());
+        line.push_str(text);
         line.push(b'"');
     } else {
         let _ = serde_json::to_writer(line, text);
@@ -105,27 +124,29 @@ fn push_json(line: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends what is displayed as a JSON string.
-fn push_text(line: &mut Vec<u8>, text: &dyn fmt::Display) {
+fn push_text(line: &mut Text<'_>, text: &dyn fmt::Display) {
     let _ = serde_json::Serializer::new(line).collect_str(text);
 }
 
 /// Whether a string can do without quotes.
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
-    !text.is_empty() && text.bytes().all(plain)
+fn is_plain(text: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
+    !text.is_empty() && text.iter().all(plain)
 }
 
 /// Ends the line that begins at `start` with its break, and puts `\uXXXX` for
 /// what a terminal or a reader would obey rather than see. In JSON such
 /// characters stand in strings only, where that form means the same.
-pub(super) fn end_line(text: &mut Vec<u8>, start: usize) {
-    if !is_printable(&text[start..]) {
-        let line = text.split_off(start);
-        for character in String::from_utf8_lossy(&line).chars() {
+pub(super) fn end_line(text: &mut Text<'_>, start: usize) {
+    let line = &text.as_bytes()[start..];
+    if !is_printable(line) {
+        let line = String::from_utf8_lossy(line).into_owned();
+        text.truncate(start);
+        for character in line.chars() {
             if is_obeyed(character) {
                 let _ = write!(text, "\\u{:04x}", u32::from(character));
             } else {
-                text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                text.push_str(character.encode_utf8(&mut [0; 4]));
             }
         }
     }
@@ -158,6 +179,7 @@ fn is_obeyed(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bumpalo::Bump;
     use serde::Serialize;
 
     const TIME: &str = "2026-01-01T00:00:00.000Z";
@@ -169,11 +191,12 @@ mod tests {
     }
 
     fn lines(level: Level, message: &str, pairs: &[(&str, Value)]) -> (String, String) {
-        let written = |line: fn(&mut Vec<u8>, &dyn fmt::Display, &Record), record: &Record| {
-            let mut text = Vec::new();
+        let written = |line: fn(&mut Text<'_>, &dyn fmt::Display, &Record), record: &Record| {
+            let arena = Bump::new();
+            let mut text = Text::with_capacity(0, &arena);
             line(&mut text, &TIME, record);
             end_line(&mut text, 0);
-            String::from_utf8(text).expect("UTF-8")
+            text.into_str().to_owned()
         };
         let args = format_args!("{message}");
         let mut builder = Record::builder();

@@ -15,6 +15,7 @@ use super::http::{self, After, CONTINUE, Head};
 use super::seats::Seat;
 use super::socket::Socket;
 use super::stream::Stream;
+use crate::arena;
 
 /// Serves the connection that has this seat until it ends.
 pub(super) fn serve(shared: &Shared, seat: &Seat) {
@@ -136,13 +137,6 @@ impl Connection<'_> {
         self.refuse(&overload.with_header("Retry-After", "1"))
     }
 
-    fn clear_arena(&mut self) {
-        match self.arena.allocated_bytes() > ARENA_BYTES_KEPT {
-            true => self.arena = Bump::new(),
-            false => self.arena.reset(),
-        }
-    }
-
     fn wait_for_request(&mut self) -> io::Result<()> {
         if self.buffer.filled().is_empty() {
             self.stream.give(self.shared.limits.tick);
@@ -182,7 +176,7 @@ impl Connection<'_> {
         add(&self.shared.counters.sent_bytes, self.out.len());
         self.out.clear();
         self.out.shrink_to(self.shared.limits.head_bytes);
-        self.clear_arena();
+        arena::empty(&mut self.arena, ARENA_BYTES_KEPT);
         if after == After::Keep {
             self.buffer.consume(total);
             self.patience = self.shared.limits.idle;
