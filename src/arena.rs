@@ -87,7 +87,9 @@ impl<'a> Text<'a> {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, needed: usize) {
-        let larger = self.arena.alloc_slice_fill_copy(needed.max(2 * self.bytes.len()), 0);
+        // Behind a long piece often comes a short one.
+        let size = (needed + needed / 4).max(2 * self.bytes.len());
+        let larger = self.arena.alloc_slice_fill_copy(size, 0);
         larger[..self.used].copy_from_slice(self.as_bytes());
         self.bytes = larger;
     }

@@ -65,7 +65,7 @@ impl Limits {
             handshake: Duration::from_secs(10),
             request: Duration::from_secs(10),
             idle: Duration::from_secs(100),
-            tick: Duration::from_millis(100),
+            tick: Duration::from_millis(50),
             farewell: FAREWELL,
             newcomer: Duration::from_secs(1),
             stack_bytes: 256 * 1024,
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(
             Limits::admission().to_string(),
             "head 16384 bytes, 64 headers, body 8388608 bytes, in flight 67108864 bytes, \
-             256 connections, handshake 10s, request 10s, idle 100s, tick 100ms, farewell 1s, \
+             256 connections, handshake 10s, request 10s, idle 100s, tick 50ms, farewell 1s, \
              newcomer 1s, stack 262144 bytes"
         );
     }
