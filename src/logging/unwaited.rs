@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -20,6 +20,9 @@ const NO_PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// Most bytes of lines that wait for the thread that writes: what comes within
 /// some 20 ms, should that thread be kept from a processor under full load.
 const WAITING_BYTES_MAX: usize = 1024 * 1024;
+/// How long a thread writes what others have, at most. Where they have more all
+/// the time, one of them goes on.
+const TURN: Duration = Duration::from_millis(100);
 /// What lines that wait may keep of memory once none does.
 const WAITING_BYTES_KEPT: usize = 16 * 1024;
 
@@ -35,11 +38,13 @@ pub(super) struct Unwaited<W> {
     queue: Mutex<Queue<W>>,
     /// Lines that were dropped, and that no line tells yet.
     missing: AtomicU64,
+    turn: Duration,
 }
 
 struct Queue<W> {
     /// Whoever has it writes.
     pen: Option<Pen<W>>,
+    /// To be written before anything else.
     waiting: Lines,
 }
 
@@ -63,7 +68,7 @@ impl<W: Write + AsFd> Unwaited<W> {
     pub(super) fn new(out: W) -> Self {
         let pen = Some(Pen { out, is_cut: false, lines: Lines::default() });
         let queue = Mutex::new(Queue { pen, waiting: Lines::default() });
-        Self { queue, missing: AtomicU64::new(0) }
+        Self { queue, missing: AtomicU64::new(0), turn: TURN }
     }
 
     /// How many lines are missing before the one that this thread writes next,
@@ -77,36 +82,45 @@ impl<W: Write + AsFd> Unwaited<W> {
     pub(super) fn write(&self, line: &[u8]) {
         let told = TOLD.take();
         let mut queue = self.lock();
-        let Some(mut pen) = queue.pen.take() else {
-            if !queue.waiting.push(line, told) {
-                self.missing.fetch_add(told + 1, Ordering::Relaxed);
-            }
-            return;
-        };
-        drop(queue);
-        if !pen.write_line(line) {
+        let is_next = queue.waiting.ends.is_empty();
+        let pen = queue.pen.take();
+        if (pen.is_none() || !is_next) && !queue.waiting.push(line, told) {
             self.missing.fetch_add(told + 1, Ordering::Relaxed);
         }
-        loop {
-            let mut queue = self.lock();
-            mem::swap(&mut queue.waiting, &mut pen.lines);
-            if pen.lines.ends.is_empty() {
-                queue.pen = Some(pen);
-                return;
+        drop(queue);
+        let Some(mut pen) = pen else { return };
+        if is_next && !pen.write_line(line) {
+            self.missing.fetch_add(told + 1, Ordering::Relaxed);
+        }
+        self.write_waiting(pen);
+    }
+
+    /// Gives the thread that writes, if one does, a moment to end, and writes
+    /// what it left: for before the process does.
+    pub(super) fn settle(&self) {
+        for _ in 0..100 {
+            let pen = self.lock().pen.take();
+            if let Some(pen) = pen {
+                return self.write_waiting(pen);
             }
-            drop(queue);
-            self.missing.fetch_add(pen.write_waiting(), Ordering::Relaxed);
+            thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Gives the thread that writes, if one does, a moment to end: for before
-    /// the process does.
-    pub(super) fn settle(&self) {
-        for _ in 0..100 {
-            if self.lock().pen.is_some() {
+    /// Writes what waits, and what comes meanwhile.
+    fn write_waiting(&self, mut pen: Pen<W>) {
+        let mut begun = None;
+        loop {
+            let mut queue = self.lock();
+            let is_over = |begun: Instant| begun.elapsed() > self.turn;
+            if queue.waiting.ends.is_empty() || begun.is_some_and(is_over) {
+                queue.pen = Some(pen);
                 return;
             }
-            thread::sleep(Duration::from_millis(1));
+            mem::swap(&mut queue.waiting, &mut pen.lines);
+            drop(queue);
+            begun.get_or_insert_with(Instant::now);
+            self.missing.fetch_add(pen.write_waiting(), Ordering::Relaxed);
         }
     }
 
@@ -281,5 +295,31 @@ mod tests {
         let mut written = String::new();
         reader.read_to_string(&mut written).unwrap();
         assert_eq!(written, "first\nsecond\nthird\n");
+    }
+
+    #[test]
+    fn a_thread_writes_what_others_have_for_its_turn_and_what_is_left_comes_next() {
+        let (mut reader, pipe) = pipe().unwrap();
+        let (begun, has_begun) = mpsc::channel();
+        let (go_on, goes_on) = mpsc::channel();
+        let mut log = Unwaited::new(Slow { pipe, begun, goes_on });
+        log.turn = Duration::ZERO;
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| log.write(b"first\n"));
+            for waiting in [b"second\n", b"third.\n"] {
+                has_begun.recv().unwrap();
+                log.write(waiting);
+                go_on.send(()).unwrap();
+            }
+            writer.join().unwrap();
+        });
+        assert_eq!(log.lock().waiting.text, b"third.\n");
+        go_on.send(()).unwrap();
+        log.write(b"fourth\n");
+        assert!(log.lock().waiting.ends.is_empty());
+        drop(log);
+        let mut written = String::new();
+        reader.read_to_string(&mut written).unwrap();
+        assert_eq!(written, "first\nsecond\nthird.\nfourth\n");
     }
 }
