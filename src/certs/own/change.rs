@@ -28,6 +28,17 @@ pub enum Change {
 }
 
 impl Change {
+    pub(super) const ALL: [Self; 8] = [
+        Self::New,
+        Self::Restore,
+        Self::Renew,
+        Self::Introduce,
+        Self::Promote,
+        Self::Replace,
+        Self::Keep,
+        Self::Retire,
+    ];
+
     /// What it did, for the log.
     pub fn describe(self) -> &'static str {
         match self {

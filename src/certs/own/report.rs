@@ -44,6 +44,7 @@ impl Report {
             state: TlsState { missing: Some("certificate".to_owned()), faults: Vec::new() },
         };
         report.slot.tell(report.state.clone());
+        report.metrics.certificates.rotations_from_zero(Change::ALL.map(Change::name));
         report
     }
 

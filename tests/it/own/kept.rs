@@ -104,6 +104,7 @@ fn object() -> Reply {
 fn an_absent_secret_is_applied_and_not_by_force() {
     let mut kept = Kept::new(vec![webhooks(""), absent(), object()]);
     assert_eq!(kept.missing(), "certificate");
+    assert!(kept.counts("detour_certificate_rotations_total{change=\"new\"} 0"));
     assert_eq!(kept.keeper.turn(), Duration::ZERO, "and looked at again at once");
     let lines = kept.server.lines();
     let path = "/api/v1/namespaces/system/secrets/detour-tls";
