@@ -121,4 +121,10 @@ mod tests {
         let [read] = &nodes[..] else { panic!("one document: {text}") };
         assert_eq!(super::super::input::json(read), value, "{text}");
     }
+
+    #[test]
+    fn what_is_written_is_read_with_ease() {
+        let value = json!({"a": {}, "b": [], "c": "^a\\.b's(.+)$"});
+        assert_eq!(document(&value), "a: {}\nb: []\nc: '^a\\.b''s(.+)$'\n");
+    }
 }

@@ -115,7 +115,7 @@ fn read_line(draft: &mut Draft, written: &str, origin: Origin) -> Option<Line> {
         }
         [key, value] => (key, value),
         [_] if colons == 1 => text.split_once(':')?,
-        [_] if colons > 1 => {
+        [_] if colons > 0 => {
             let text = "skipped there too: with a port in it a line needs :: between key and value";
             draft.tell(&origin, Verdict::Dropped, text);
             return None;

@@ -67,6 +67,45 @@ fn an_entry_is_one_line_with_place_and_verdict() {
     );
 }
 
+/// No rule that no image gets to, none for what another one does, and a pattern
+/// only where nothing simpler will do.
+#[test]
+fn a_line_becomes_no_more_than_it_needs() {
+    for (before, line, rules) in [
+        (
+            "default::",
+            "reg.example:5000::m.example",
+            &["prefix reg.example:5000, to m.example"][..],
+        ),
+        (
+            "default::",
+            "[REPLACE]acme/app::m.example",
+            &[r"regex docker\.io/acme/app(?::latest)? on reference, to m.example/{name}"],
+        ),
+        (
+            "default::",
+            "[REPLACE]quay.io/a*::m.example",
+            &[r"regex quay\.io/a.* on reference, to m.example/{name}"],
+        ),
+        (
+            "default::",
+            "[EXACT]a::m.example/a",
+            &["exact docker.io/library/a:latest, to m.example/a:latest"],
+        ),
+        ("default::", "[EXACT]a::a", &["exact docker.io/library/a:latest, keep"]),
+        (
+            "IMAGESWAP_MODE=LEGACY",
+            "IMAGE_PREFIX=m.example/x",
+            &[r"regex .*(?:m\.example/x).* on reference, keep", "default, to m.example/x/{name}"],
+        ),
+    ] {
+        let name = if before.contains('=') { "env" } else { "maps" };
+        let report = of_text(System::Imageswap, name, &format!("{before}\n{line}\n")).report;
+        let told = report.iter().filter(|entry| entry.line == 2).map(|entry| entry.text.as_str());
+        assert_eq!(told.collect::<Vec<_>>(), rules, "{line}");
+    }
+}
+
 #[test]
 fn control_characters_do_not_reach_the_terminal() {
     let migration = of_text(System::Imageswap, "m.conf", "default::\na.\u{1b}[31mb::c.example\n");

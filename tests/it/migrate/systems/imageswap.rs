@@ -144,6 +144,14 @@ fn imageswap_tries_the_shortest_spelling_of_a_pattern_first() {
         &text,
         &[("minio", "p.example/minio"), ("acme/app", "q.example/app"), ("other/app", "other/app")],
     );
+    // Spelled nginx it is no pattern's, but the default's.
+    swap(
+        "default::m.example\n[REPLACE]library/nginx::p.example\n",
+        &[("nginx", "m.example/nginx")],
+    );
+    // Spelled nginx it stays, spelled library/nginx it is docker.io's.
+    let text = "default::m.example\ndocker.io::h.example\ndocker.io/library::\n";
+    swap(text, &[("nginx", "h.example/library/nginx")]);
 }
 
 #[test]
@@ -234,6 +242,9 @@ fn imageswap_prefixes() {
         ],
     );
     legacy("r.example:5000/m/", &[("acme/app", "r.example:5000/m/app")]);
+    legacy("org/m-", &[("nginx", "docker.io/org/m-nginx"), ("a/b", "docker.io/org/m-a/b")]);
+    // Registries that are made of an image cannot be written: such images stay.
+    legacy("r.example-", &[("nginx", "r.example-nginx"), ("a/b", "a/b")]);
     legacy("", &[("nginx", "nginx")]);
 }
 
@@ -246,9 +257,13 @@ fn imageswap_of_before_there_were_maps() {
 
 #[test]
 fn imageswap_tells_what_its_mode_does_not_read() {
-    for (mode, name, line) in [("MAPS", "env", 2), ("LEGACY", "imageswap-maps.conf", 2)] {
+    for (mode, name, line) in [
+        ("IMAGESWAP_MODE=MAPS\n", "env", 2),
+        ("IMAGESWAP_MODE=LEGACY\n", "imageswap-maps.conf", 2),
+        ("", "env", 1),
+    ] {
         let file = |name: &str, text: &str| File { name: name.to_owned(), text: text.to_owned() };
-        let env = format!("IMAGESWAP_MODE={mode}\nIMAGE_PREFIX=r.example/m\n");
+        let env = format!("{mode}IMAGE_PREFIX=r.example/m\n");
         let maps = "default::m.example\nquay.io::q.example\n";
         let report =
             migrated(System::Imageswap, &[file("env", &env), file("imageswap-maps.conf", maps)])

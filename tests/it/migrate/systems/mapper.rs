@@ -137,6 +137,9 @@ fn mapper_pairs_that_cannot_be_are_told() {
         tells(System::ImageMapper, "maps.yaml", &text, 9, verdict, words);
     }
     let text = objects(&[("default", "a", &[("a:1", "b.example/a:1")], "")]);
+    let itself = objects(&[("default", "a", &[("a:1", "docker.io/library/a:1")], "")]);
+    let kept = "exact docker.io/library/a:1, keep";
+    tells(System::ImageMapper, "maps.yaml", &itself, 9, Verdict::Becomes, kept);
     let told = told(System::ImageMapper, "maps.yaml", &text, 9);
     assert!(told.iter().all(|(verdict, _)| *verdict == Verdict::Becomes), "{told:#?}");
 }

@@ -64,7 +64,8 @@ fn swapper_lists() {
     let digest = digest("b");
     let text = format!(
         "registryUrl: https://m.example/hub/\nconfig:\n  ignoreimages:\n  - nginx:1\n  - busybox@{digest}\n  \
-         - index.docker.io/library/redis\n  - localhost/app\n  - localhost:5000/app\n  - nginx\n  - acme/app\n"
+         - index.docker.io/library/redis\n  - localhost/app\n  - localhost:5000/app\n  - nginx\n  - acme/app\n  \
+         - quay.io/app\n"
     );
     check(
         System::ProxyImageSwapper,
@@ -81,6 +82,7 @@ fn swapper_lists() {
             ("docker.io/localhost/app", "docker.io/localhost/app"),
             ("acme/app:7", "acme/app:7"),
             ("acme/app-2", "m.example/hub/acme/app-2"),
+            ("docker.io/quay.io/app", "m.example/hub/quay.io/app"),
             ("registry-1.docker.io/acme/other", "m.example/hub/acme/other"),
         ],
     );
@@ -88,6 +90,8 @@ fn swapper_lists() {
         tells(System::ProxyImageSwapper, "values.yaml", &text, line, Verdict::Dropped, "");
     }
     tells(System::ProxyImageSwapper, "values.yaml", &text, 1, Verdict::Differs, "scheme");
+    let kept = "exact quay.io/app, keep";
+    tells(System::ProxyImageSwapper, "values.yaml", &text, 11, Verdict::Becomes, kept);
 }
 
 #[test]
@@ -164,6 +168,45 @@ fn replacer_asks_the_longest_key_first() {
             &[("acme/team/app", "long.example/app"), ("acme/other/app", "short.example/other/app")],
         );
     }
+}
+
+#[test]
+fn replacer_keys_of_one_length_stay_in_their_order() {
+    let text = "replace_policy:\n  quay.io: q.example\n  ghcr.io: g.example\n";
+    let documents = of_text(System::ImageReplacer, "config.yaml", text).documents;
+    let place = |prefix: &str| documents.find(&format!("prefix: {prefix}\n")).expect(prefix);
+    assert!(place("quay.io") < place("ghcr.io"), "{documents}");
+}
+
+#[test]
+fn replacer_tells_a_key_that_says_nothing_new() {
+    let text = "docker_registry: h.example\nreplace_policy:\n  docker.io: h.example\n";
+    let words = "all of Docker Hub goes there already";
+    tells(System::ImageReplacer, "config.yaml", text, 3, Verdict::Dropped, words);
+}
+
+#[test]
+fn a_place_without_a_registry_is_told_as_that() {
+    let text = "replace_policy:\n  quay.io: foo_bar.com\n";
+    let words = "\"foo_bar.com\" does not start with a registry";
+    tells(System::ImageReplacer, "config.yaml", text, 2, Verdict::Differs, words);
+}
+
+/// A repository of the very name of a key goes by the shorter key, whatever its
+/// tag, also where that key begins a chain.
+#[test]
+fn replacer_chains_take_every_tag_along() {
+    let text =
+        "replace_policy:\n  quay.io: q.example\n  quay.io/a: x.example\n  q.example: z.example\n";
+    let pinned = format!("a@{}", digest("e"));
+    let [from, to] = ["quay.io", "q.example"].map(|registry| format!("{registry}/{pinned}"));
+    let images = [
+        ("quay.io/a", "q.example/a"),
+        ("quay.io/a:1", "q.example/a:1"),
+        (from.as_str(), to.as_str()),
+        ("quay.io/a/b:1", "x.example/b:1"),
+    ];
+    check(System::ImageReplacer, "config.yaml", text, &images);
 }
 
 #[test]

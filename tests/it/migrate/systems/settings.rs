@@ -131,6 +131,7 @@ fn replacer_settings() {
         ("tls_crt_file: /tls/crt", NoEqual, "the chart's tls says"),
         ("tls_key_file: /tls/key", NoEqual, "the chart's tls says"),
         ("colour: green", Dropped, "the system does not know it"),
+        ("items: [{docker_registry: x.example}]", Dropped, "the system does not know it"),
     ];
     tells(System::ImageReplacer, &[], "config.yaml", "docker_registry: m.example\n", &lines);
     let empty = ("docker_registry: ''", Dropped, "Docker Hub has no mirror");
