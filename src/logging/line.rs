@@ -24,11 +24,10 @@ const JSON_MARK: char = '!';
 pub(super) fn text_line(line: &mut Text<'_>, time: &dyn fmt::Display, record: &Record) {
     // Writing to memory cannot fail, here and below.
     let _ = write!(line, "{time} {:<5} {}", record.level(), record.args());
-    for_each_pair(record, |key, value| {
-        let name = key.strip_suffix(JSON_MARK);
-        let _ = write!(line, " {}=", name.unwrap_or(key));
+    for_each_pair(record, |name, value, is_json| {
+        let _ = write!(line, " {name}=");
         let start = line.as_bytes().len();
-        push_value(line, value, name.is_some());
+        push_value(line, value, is_json);
         let written = &line.as_bytes()[start..];
         let within = written.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
         if let Some(plain) = within.filter(|within| is_plain(within)).map(<[u8]>::to_vec) {
@@ -49,12 +48,11 @@ pub(super) fn json_line(line: &mut Text<'_>, time: &dyn fmt::Display, record: &R
     push_json(line, record.target());
     line.push_str(r#","message":"#);
     push_text(line, record.args());
-    for_each_pair(record, |key, value| {
-        let name = key.strip_suffix(JSON_MARK);
+    for_each_pair(record, |name, value, is_json| {
         line.push(b',');
-        push_json(line, name.unwrap_or(key));
+        push_json(line, name);
         line.push(b':');
-        push_value(line, value, name.is_some());
+        push_value(line, value, is_json);
     });
     line.push(b'}');
 }
@@ -64,11 +62,6 @@ impl Write for Text<'_> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         self.push_bytes(piece);
         Ok(piece.len())
-    }
-
-    fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
-        self.push_bytes(piece);
-        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -86,12 +79,14 @@ fn level_word(level: Level) -> &'static str {
     }
 }
 
-/// Calls `see` with each key of `record` and its value.
-fn for_each_pair(record: &Record, see: impl FnMut(&str, &Value)) {
+/// Calls `see` with each key of `record` without its mark, its value, and
+/// whether that is JSON already.
+fn for_each_pair(record: &Record, see: impl FnMut(&str, &Value, bool)) {
     struct Visitor<F>(F);
-    impl<'kvs, F: FnMut(&str, &Value)> VisitSource<'kvs> for Visitor<F> {
+    impl<'kvs, F: FnMut(&str, &Value, bool)> VisitSource<'kvs> for Visitor<F> {
         fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
-            (self.0)(key.as_str(), &value);
+            let (key, marked) = (key.as_str(), key.as_str().strip_suffix(JSON_MARK));
+            (self.0)(marked.unwrap_or(key), &value, marked.is_some());
             Ok(())
         }
     }
