@@ -68,23 +68,26 @@ pub(super) fn trimmed(mut rest: &[u8]) -> &[u8] {
 #[inline(always)]
 pub(super) fn special(mut rest: &[u8]) -> Option<(u8, &[u8])> {
     while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
-        let hits = hits(chunk);
+        let word = u64::from_le_bytes(*chunk);
+        let hits = hits(word);
         // Most chunks have no hit, not even a false one.
-        if hits != 0 && hits & !u64::from_le_bytes(*chunk) != 0 {
-            let at = ((hits & !u64::from_le_bytes(*chunk)).trailing_zeros() / 8) as usize;
-            return Some((rest[at], &rest[at + 1..]));
+        if hits != 0 {
+            let hits = hits & !word;
+            if hits != 0 {
+                let at = (hits.trailing_zeros() / 8) as usize;
+                return Some((rest[at], &rest[at + 1..]));
+            }
         }
         rest = behind;
     }
     last_special(rest)
 }
 
-/// The high bit of each quote, backslash and control character; that of other
-/// bytes behind the first of them, and of those that are no ASCII, may be set
+/// The high bit of each quote, backslash and control character of a chunk, read
+/// as a number whose lowest byte comes first; that of other bytes behind the first of them, and of those that are no ASCII, may be set
 /// as well.
 #[inline(always)]
-fn hits(chunk: &[u8; 8]) -> u64 {
-    let word = u64::from_le_bytes(*chunk);
+fn hits(word: u64) -> u64 {
     // The quote changes places with the space, next to the control characters.
     let low = (word ^ (LOW * 0x02)).wrapping_sub(LOW * 0x21);
     let backslash = (word ^ (LOW * u64::from(b'\\'))).wrapping_sub(LOW);
@@ -97,7 +100,8 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     match text.last_chunk() {
         Some(last) => {
             let (chunks, _) = text.as_chunks();
-            chunks.iter().fold(hits(last), |all, chunk| all | hits(chunk)) == 0
+            let of = |chunk: &[u8; 8]| hits(u64::from_le_bytes(*chunk));
+            chunks.iter().fold(of(last), |all, chunk| all | of(chunk)) == 0
         }
         None => last_special(text).is_none(),
     }
