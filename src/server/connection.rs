@@ -212,30 +212,25 @@ fn after(shared: &Shared, head: &Head<'_>) -> After {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::fixtures::{certified, client_session};
     use crate::server::routes::{Admission, MUTATE_PATH};
-    use crate::server::{Limits, Service, TlsSlot, Transport, served};
+    use crate::server::{Limits, Service, TlsSlot, Transport};
     use crate::snapshot::{Published, Snapshot};
     use allocation_counter::measure;
-    use rcgen::{CertifiedKey, generate_simple_self_signed};
-    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-    use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
+    use rustls::StreamOwned;
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::thread;
 
     const REVIEW: &[u8] = include_bytes!("../../benches/data/review.json");
 
-    /// A server and the certificate to trust.
-    fn admission(limits: Limits) -> (Shared, CertificateDer<'static>) {
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
-        let slot = Arc::new(TlsSlot::empty());
-        slot.set(served(vec![cert.der().clone()], key.into()).unwrap());
+    /// A server and the certificate that it shows.
+    fn admission(limits: Limits) -> (Shared, Arc<TlsSlot>) {
+        let slot = certified();
         let published = Arc::new(Published::new(Snapshot::default()));
         let service = Admission { published, metrics: Arc::default() };
-        let transport = Transport::Tls(slot);
-        (Shared::new("test", transport, limits, Arc::new(service)), cert.der().clone())
+        let transport = Transport::Tls(Arc::clone(&slot));
+        (Shared::new("test", transport, limits, Arc::new(service)), slot)
     }
 
     /// Answers everything with the same.
@@ -259,11 +254,11 @@ mod tests {
     #[test]
     fn an_answer_is_encrypted_a_record_at_a_time() {
         const BYTES: usize = 4 * 1024 * 1024;
-        let (mut shared, certificate) = admission(Limits::admission());
+        let (mut shared, slot) = admission(Limits::admission());
         shared.service = Arc::new(Constant(BYTES));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let client = thread::spawn(move || ask(address, certificate, 1));
+        let client = thread::spawn(move || ask(address, &slot, 1));
         let seat = shared.seats.take(listener.accept().unwrap().0, || {}).unwrap();
         let taken = measure(|| serve(&shared, &seat)).bytes_max;
         client.join().unwrap();
@@ -272,18 +267,9 @@ mod tests {
     }
 
     /// Sends the review again and again, each time once the answer has come.
-    fn ask(address: SocketAddr, certificate: CertificateDer<'static>, times: usize) {
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = ServerName::try_from("localhost").unwrap();
-        let session = ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut stream = StreamOwned::new(session, TcpStream::connect(address).unwrap());
+    fn ask(address: SocketAddr, slot: &Arc<TlsSlot>, times: usize) {
+        let stream = TcpStream::connect(address).unwrap();
+        let mut stream = StreamOwned::new(client_session(slot), stream);
         let head = format!(
             "POST {MUTATE_PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n",
@@ -307,12 +293,12 @@ mod tests {
     fn a_request_takes_three_allocations_at_most() {
         let minute = Duration::from_secs(60);
         let limits = Limits { tick: minute, request: minute, ..Limits::admission() };
-        let (shared, certificate) = admission(limits);
+        let (shared, slot) = admission(limits);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let taken_by = |requests| {
-            let certificate = certificate.clone();
-            let client = thread::spawn(move || ask(address, certificate, requests));
+            let slot = Arc::clone(&slot);
+            let client = thread::spawn(move || ask(address, &slot, requests));
             let seat = shared.seats.take(listener.accept().unwrap().0, || {}).unwrap();
             let taken = measure(|| serve(&shared, &seat)).count_total;
             client.join().unwrap();

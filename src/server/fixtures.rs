@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use bumpalo::Bump;
-use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls::ClientConnection;
+use rustls_pki_types::{PrivatePkcs8KeyDer, ServerName};
 
+use super::tls::own_client_config;
 use super::{Answer, Head, Service, Status, TlsSlot, served};
 
 /// Refuses everything.
@@ -31,4 +33,10 @@ pub(super) fn certified() -> Arc<TlsSlot> {
     let key = PrivatePkcs8KeyDer::from(pair.signing_key.serialize_der());
     slot.set(served(vec![pair.cert.der().clone()], key.into()).unwrap());
     slot
+}
+
+/// A client's session with whoever shows the certificate of the slot.
+pub(super) fn client_session(slot: &Arc<TlsSlot>) -> ClientConnection {
+    let config = Arc::new(own_client_config(slot).unwrap());
+    ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap()
 }

@@ -217,7 +217,7 @@ fn asks_for_certificate(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::fixtures::{Refusing, certified};
+    use crate::server::fixtures::{Refusing, certified, client_session};
     use crate::server::{Limits, Transport};
     use crate::supervise::supervisor;
     use rustix::net::listen;
@@ -300,9 +300,7 @@ mod tests {
         let limits = Limits { connections: 1, newcomer, ..Limits::admission() };
         let (server, probe) = probed(limits, Duration::from_secs(8), |server| vec![proxy(server)]);
         let stream = TcpStream::connect(server.address).unwrap();
-        let config = Arc::new(own_client_config(&probe.slot).unwrap());
-        let session = ClientConnection::new(config, ServerName::from(server.address.ip()));
-        let mut busy = StreamOwned::new(session.unwrap(), stream);
+        let mut busy = StreamOwned::new(client_session(&probe.slot), stream);
         busy.write_all(b"GET").unwrap();
         while server.busy_connections() == 0 {
             thread::yield_now();

@@ -254,18 +254,15 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::Limits;
     use crate::server::buffer::Budget;
-    use crate::server::{Limits, served};
-    use rustls_pki_types::PrivatePkcs8KeyDer;
+    use crate::server::fixtures::certified;
     use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
 
     #[test]
     fn a_fault_is_told_although_its_alert_cannot_be_sent() {
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivatePkcs8KeyDer::from(pair.signing_key.serialize_der());
-        let served = served(vec![pair.cert.der().clone()], key.into()).unwrap();
-        let mut session = Session::new(Arc::new(served.config)).unwrap();
+        let mut session = Session::new(certified().get().unwrap()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let mut socket = Socket::new(Arc::new(stream), &Limits::admission()).unwrap();

@@ -139,11 +139,8 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::fixtures::{Refusing, certified};
-    use crate::server::tls::own_client_config;
+    use crate::server::fixtures::{Refusing, certified, client_session};
     use crate::server::{Limits, Shared, connection};
-    use rustls::ClientConnection;
-    use rustls_pki_types::ServerName;
     use std::io::Write;
     use std::net::{Shutdown, TcpListener, TcpStream};
     use std::sync::Arc;
@@ -164,10 +161,7 @@ mod tests {
         let seat = shared.seats.take(listener.accept().unwrap().0, || {}).unwrap();
         thread::scope(|scope| {
             let serving = scope.spawn(|| connection::serve(&shared, &seat));
-            let config = Arc::new(own_client_config(&slot).unwrap());
-            let name = ServerName::try_from("localhost").unwrap();
-            let mut session = ClientConnection::new(config, name).unwrap();
-            session.complete_io(&mut client).unwrap();
+            client_session(&slot).complete_io(&mut client).unwrap();
             // Until the kernel takes nothing for a tick.
             let mut server: &TcpStream = seat.stream();
             for bytes in [&[0; 4096][..], &[0]] {
