@@ -116,13 +116,19 @@ fn a_certificate_for_other_names_is_renewed_after_a_while() {
     assert_eq!(process.step(&whole(&material), &bundle), Step::Write(Change::Renew));
 }
 
+/// Its authority ends so much after it would sign nothing that ends later.
+fn ending_together(process: &mut Process, more: Duration) -> Material {
+    let mut material = process.make(Change::New, None);
+    let leaf_ends = material.leaf.as_ref().unwrap().span.ends;
+    material.signer.span.ends = leaf_ends + TIMING.skew() + more;
+    material
+}
+
 #[test]
 fn a_certificate_that_ends_with_its_authority_is_not_renewed() {
     for (more, change) in [(Duration::ZERO, Change::Introduce), (SECOND, Change::Renew)] {
         let mut process = Process::new();
-        let mut material = process.make(Change::New, None);
-        let leaf_ends = material.leaf.as_ref().unwrap().span.ends;
-        material.signer.span.ends = leaf_ends + TIMING.skew() + more;
+        let material = ending_together(&mut process, more);
         process.passed = DAY * 89;
         assert_eq!(process.step(&whole(&material), &holding(&[&material])), Step::Write(change));
     }
@@ -287,9 +293,7 @@ fn nobody_serves_what_an_authority_that_has_ended_signed() {
 fn memory_signs_nothing_that_ends_no_later() {
     for (more, step) in [(Duration::ZERO, Step::Rest), (SECOND, Step::Improvise)] {
         let mut process = Process::new();
-        let mut material = process.make(Change::New, None);
-        let leaf_ends = material.leaf.as_ref().unwrap().span.ends;
-        material.signer.span.ends = leaf_ends + TIMING.skew() + more;
+        let material = ending_together(&mut process, more);
         process.step(&whole(&material), &holding(&[&material]));
         process.passed = DAY * 75;
         assert_eq!(process.step(&Secret::Unread, &holding(&[&material])), step);
